@@ -1,0 +1,78 @@
+"""Every error that imgclf raises on purpose, and the phrases that their messages share.
+
+::
+
+    ImgclfError
+    ├── OptionError        (ValueError)    a setting that cannot be: its range, its type, its combination
+    ├── UnknownNameError   (ValueError)    a name that nothing answers to, with the nearest one that does
+    ├── DatasetError       (ValueError)    pictures, labels or tables that do not fit together
+    ├── ImageError         (ValueError)    one picture that cannot be read
+    ├── ModelFileError     (ValueError)    a saved classifier that cannot be opened
+    ├── RunError           (RuntimeError)  a training run that cannot start or go on
+    └── BackendError       (RuntimeError)  Keras has no backend that can do what was asked
+
+A message says what arrived, what was expected and what to do, in this order, with the user's own value or path in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ImgclfError(Exception):
+    """Root of the errors that imgclf raises on purpose: catch this one to catch them all."""
+
+
+class OptionError(ImgclfError, ValueError):
+    """A setting is out of its range, of the wrong type, or contradicts another."""
+
+
+class UnknownNameError(ImgclfError, ValueError):
+    """A name that nothing answers to; no ``KeyError``, because that one prints its message in quotes."""
+
+
+class DatasetError(ImgclfError, ValueError):
+    """Pictures, labels or tables that do not fit together."""
+
+
+class ImageError(ImgclfError, ValueError):
+    """One picture that cannot be read; the message names it and the cause."""
+
+
+class ModelFileError(ImgclfError, ValueError):
+    """A saved classifier that cannot be opened."""
+
+
+class RunError(ImgclfError, RuntimeError):
+    """A training run that cannot start or go on."""
+
+
+class BackendError(ImgclfError, RuntimeError):
+    """Keras has no backend here that can do what was asked."""
+
+
+def listed(items: Iterable[object], most: int = 5) -> str:
+    """The first *most* of *items*, quoted, and how many more there are.
+
+    >>> listed(["a", "b"])
+    "'a', 'b'"
+    >>> listed(range(9), most=2)
+    '0, 1 and 7 more'
+    """
+    everything = list(items)
+    shown = ", ".join(repr(item) for item in everything[:most])
+    hidden = len(everything) - most
+    return f"{shown} and {hidden:,} more" if hidden > 0 else shown
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """An error that names what was asked for, the nearest known name, and all of them.
+
+    >>> print(unknown_name("architecture", "smal_cnn", ["bn_cnn", "small_cnn"]))
+    no architecture 'smal_cnn'. Did you mean 'small_cnn'? Known: 'bn_cnn', 'small_cnn'.
+    """
+    names = sorted(known)
+    nearest = get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return UnknownNameError(f"no {kind} {name!r}.{hint} Known: {listed(names, most=20)}.")

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+
+from imgclf import files
+from imgclf.files import replacing, write_json, write_text
+
+
+def test_a_file_appears_whole_and_leaves_no_litter(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    assert write_text(path, "héllo\n") == path
+    assert path.read_bytes() == "héllo\n".encode()
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no modes on Windows")
+def test_others_may_read_it_as_any_file(tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert stat.S_IMODE(write_text(tmp_path / "a", "").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
+    path = write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
+        temporary.write_text("half of the ne")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_the_temporary_file_keeps_the_suffix(tmp_path):
+    with replacing(tmp_path / "model.keras") as temporary:
+        assert temporary.suffix == ".keras"
+        assert temporary.parent == tmp_path
+
+
+def test_json_has_no_nan(tmp_path):
+    path = write_json(tmp_path / "a.json", {"a": [float("nan"), float("inf"), 1.5], "b": (1, "é")})
+    assert json.loads(path.read_text()) == {"a": [None, None, 1.5], "b": [1, "é"]}
+
+
+def test_the_cache_folder_is_the_users_unless_told(monkeypatch, tmp_path):
+    assert files.cache_folder().name == "cache"  # the tests' own
+    monkeypatch.delenv("IMGCLF_CACHE")
+    assert "imgclf" in str(files.cache_folder())
+    monkeypatch.setenv("IMGCLF_CACHE", str(tmp_path))
+    assert files.cache_folder() == tmp_path

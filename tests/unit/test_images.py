@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgclf import images
+from imgclf.errors import ImageError, OptionError
+from imgclf.images import ImageSpec, fit_image, read_image
+
+
+def encoded(picture, kind="PNG", **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def ramp(height=4, width=6):
+    return np.arange(height * width * 3, dtype=np.uint8).reshape(height, width, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "WEBP", "JPEG"])
+def test_every_format_reads_as_rgb_or_grey(kind):
+    flat = Image.new("RGB", (5, 4), (200, 100, 50))
+    pixels = read_image(encoded(flat, kind))
+    assert pixels.shape == (4, 5, 3)
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels.astype(int) - (200, 100, 50)).max() <= 3  # JPEG and WebP lose a little
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP"])
+def test_lossless_formats_are_exact(kind):
+    assert (read_image(encoded(Image.fromarray(ramp()), kind)) == ramp()).all()
+
+
+def test_grey_has_one_channel():
+    grey = Image.fromarray(ramp()[..., 0])
+    assert read_image(encoded(grey)).shape == (4, 6, 1)
+    assert read_image(encoded(grey.convert("1"))).shape == (4, 6, 1)
+
+
+def test_a_palette_becomes_its_colours():
+    assert (read_image(encoded(Image.new("RGB", (2, 2), (10, 200, 30)).quantize(4))) == (10, 200, 30)).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "color", "said"),
+    [("RGBA", (0, 0, 0, 0), 255), ("RGBA", (0, 0, 0, 255), 0), ("LA", (0, 0), 255), ("RGBA", (0, 0, 0, 127), 128)],
+)
+def test_transparency_lies_over_white(mode, color, said):
+    pixels = read_image(encoded(Image.new(mode, (3, 2), color)))
+    assert pixels.shape == (2, 3, 3 if mode == "RGBA" else 1)
+    assert (pixels == said).all()
+
+
+def test_a_transparent_palette_entry_lies_over_white():
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putdata([0, 1])
+    assert read_image(encoded(picture, transparency=0)).tolist() == [[[255, 255, 255], [0, 0, 255]]]
+
+
+def test_16_bit_grey_is_scaled_not_clipped():
+    values = np.array([[0, 128, 257, 32896, 65535]], np.uint16)
+    assert read_image(encoded(Image.fromarray(values)))[0, :, 0].tolist() == [0, 0, 1, 128, 255]
+
+
+def test_cmyk_becomes_rgb():
+    pixels = read_image(encoded(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", quality=95))
+    assert np.abs(pixels.astype(int) - (0, 255, 255)).max() < 20
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    """However a phone stored it, the picture comes out as Pillow's own transposition shows it."""
+    from PIL import ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(ramp()), "PNG", exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    assert (read_image(content) == np.asarray(upright)).all()
+    assert read_image(content).shape == ((6, 4, 3) if orientation > 4 else (4, 6, 3))
+
+
+def test_damaged_exif_does_not_lose_the_picture():
+    assert read_image(encoded(Image.fromarray(ramp()), "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")).shape == (
+        4,
+        6,
+        3,
+    )
+
+
+def test_the_first_frame_of_several_counts():
+    frames = [Image.new("L", (3, 3), value) for value in (10, 200)]
+    assert (read_image(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])) == 10).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no picture of a known format"),
+        (b"<html>no picture</html>", "whatever its name says"),
+        (encoded(Image.fromarray(ramp(40, 40)), "JPEG")[:400], "Restore it, or remove it"),
+        (encoded(Image.fromarray(ramp()), "TIFF"), "Convert it, or remove it"),
+    ],
+)
+def test_what_cannot_be_read_is_said(content, said):
+    with pytest.raises(ImageError, match=said):
+        read_image(content)
+
+
+def test_the_error_names_the_file(tmp_path):
+    path = tmp_path / "cat.7.jpg"
+    path.write_bytes(b"")
+    with pytest.raises(ImageError, match=r"cat\.7\.jpg' is empty"):
+        read_image(path)
+    with pytest.raises(ImageError, match=r"dog\.jpg' cannot be opened.*Check the path"):
+        read_image(tmp_path / "dog.jpg")
+    with pytest.raises(ImageError, match=r"Give the path of a picture|Check the path"):
+        read_image(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match="Give the path of a picture"):
+        read_image(tmp_path / "pipe.png")
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 20)
+    with pytest.raises(ImageError, match="Make it smaller"):
+        read_image(encoded(Image.fromarray(ramp())))
+    bomb = encoded(Image.new("1", (20_000, 20_000)))
+    with pytest.raises(ImageError, match="Make it smaller"):
+        read_image(bomb)
+
+
+def test_values_without_a_known_range_are_refused():
+    with pytest.raises(ImageError, match="8 or 16 bits"):
+        images._visible(Image.fromarray(np.array([[70_000]], np.int32)))
+    with pytest.raises(ImageError, match="8 bits"):
+        images._visible(Image.fromarray(np.zeros((2, 2), np.float32)))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("mode", ["rgb", "grayscale"])
+@given(height=st.integers(1, 40), width=st.integers(1, 40), channels=st.sampled_from([1, 3]), data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_any_picture_fits_any_spec(fit, mode, height, width, channels, data):
+    """Shape and type are the spec's, and a flat picture stays flat wherever it is not a bar."""
+    spec = ImageSpec((data.draw(st.integers(1, 30)), data.draw(st.integers(1, 30))), mode, fit)
+    fitted = fit_image(np.full((height, width, channels), 77, np.uint8), spec)
+    assert fitted.shape == spec.shape
+    assert fitted.dtype == np.uint8
+    assert set(np.unique(fitted)) <= ({77} if fit != "pad" else {0, 77})
+
+
+def test_stretch_is_pillows_bilinear():
+    wanted = np.asarray(Image.fromarray(ramp(9, 7)).resize((5, 4), Image.Resampling.BILINEAR))
+    assert (fit_image(ramp(9, 7), ImageSpec((4, 5))) == wanted).all()
+
+
+def test_crop_keeps_the_centre_and_pad_keeps_everything():
+    picture = np.zeros((10, 30, 3), np.uint8)
+    picture[:, 10:20] = 250
+    assert (fit_image(picture, ImageSpec((10, 10), fit="crop")) == 250).all()
+    padded = fit_image(picture, ImageSpec((30, 30), fit="pad"))
+    assert (padded[:10] == 0).all()
+    assert (padded[20:] == 0).all()
+    assert (padded[10:20] == picture).all()
+
+
+def test_colour_and_grey_are_brought_to_each_other():
+    grey = ramp()[..., :1]
+    assert (fit_image(grey, ImageSpec((4, 6))) == np.repeat(grey, 3, axis=2)).all()
+    luma = np.asarray(Image.fromarray(ramp()).convert("L"))[..., None]
+    assert (fit_image(ramp(), ImageSpec((4, 6), "grayscale")) == luma).all()
+    assert fit_image(ramp()[..., 0], ImageSpec((4, 6), "grayscale")).shape == (4, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((4, 4, 3), np.float32), "Multiply by 255"),
+        (np.zeros((4, 4, 3), np.int64), "Convert"),
+        (np.zeros((4, 4, 4), np.uint8), r"expected \(height, width, 1 or 3\)"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"expected \(height, width, 1 or 3\)"),
+        (np.zeros((0, 4, 3), np.uint8), "above 0"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused(array, said):
+    with pytest.raises(ImageError, match=said):
+        fit_image(array, ImageSpec((4, 4)))
+
+
+@pytest.mark.parametrize("size", [150, (150,), (0, 4), (4.0, 4), ("4", "4"), (True, 4), None])
+def test_a_size_is_two_whole_numbers(size):
+    with pytest.raises(OptionError, match=r"expected \(height, width\)"):
+        ImageSpec(size)
+
+
+def test_a_spec_knows_its_words_and_survives_json():
+    with pytest.raises(OptionError, match="expected one of"):
+        ImageSpec((4, 4), "bgr")
+    with pytest.raises(OptionError, match="expected one of"):
+        ImageSpec((4, 4), fit="squash")
+    spec = ImageSpec((4, 6), "grayscale", "pad")
+    assert ImageSpec.from_dict(spec.to_dict()) == spec
+    assert spec.shape == (4, 6, 1)
+
+
+def test_nasty_files_give_a_picture_or_an_image_error(real_data):
+    """Damaged, odd and hostile files: never another exception, and the error names the file."""
+    for path in sorted((real_data / "nasty_images").iterdir()):
+        try:
+            assert read_image(path).ndim == 3
+        except ImageError as error:
+            assert path.name in str(error) or repr(str(path)) in str(error)
