@@ -1,0 +1,19 @@
+"""Where labelled pictures come from."""
+
+from .arrays import ArraySource
+from .base import UNLABELLED, DatasetSource, Samples
+from .csv_pixels import CsvPixelsSource
+from .filename import FilenameSource
+from .folder import FolderSource
+from .listing import Ignored
+
+__all__ = [
+    "UNLABELLED",
+    "ArraySource",
+    "CsvPixelsSource",
+    "DatasetSource",
+    "FilenameSource",
+    "FolderSource",
+    "Ignored",
+    "Samples",
+]

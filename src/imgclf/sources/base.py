@@ -1,0 +1,78 @@
+"""What a source of labelled pictures is: three attributes, no base class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError, listed
+
+UNLABELLED = -1
+"""The label of a picture whose class is not known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The names of a source's pictures and their labels, nothing decoded yet.
+
+    Attributes:
+        keys: ``(n,)`` strings, unique: a relative POSIX path (``"cats/cat.1.jpg"``) or a line of a table
+            (``"train.csv:17"``).
+        labels: ``(n,)`` int32: positions in the source's ``class_names``; −1 for a picture without a label.
+
+    Raises:
+        DatasetError: keys and labels differ in number, or a key stands twice.
+    """
+
+    keys: npt.NDArray[np.str_]
+    labels: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        keys = np.asarray(self.keys, dtype=np.str_).reshape(-1)
+        labels = np.asarray(self.labels, dtype=np.int32).reshape(-1)
+        if len(keys) != len(labels):
+            raise DatasetError(f"{len(keys):,} keys and {len(labels):,} labels: give one label per key.")
+        unique, counts = np.unique(keys, return_counts=True)
+        if len(unique) != len(keys):
+            twice = listed(str(key) for key in unique[counts > 1])
+            raise DatasetError(f"keys must be unique, but these stand more than once: {twice}. Rename them.")
+        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "labels", labels)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@runtime_checkable
+class DatasetSource(Protocol):
+    """Anything with these three members is a source; nothing is inherited.
+
+    A source of your own in six lines::
+
+        class Bricks:                                    # dark pictures are class 0, bright ones class 1
+            class_names = ("dark", "bright")
+            def samples(self):
+                return Samples(keys=[f"{i}" for i in range(10)], labels=[i % 2 for i in range(10)])
+            def read(self, key):
+                return np.full((32, 32, 1), 40 + 150 * (int(key) % 2), np.uint8)
+
+    ``Dataset.load(Bricks(), image_size=(32, 32))`` takes it as it is.  ``read`` is called from several threads.  A
+    source may also have ``fingerprint() -> str``, a digest that changes whenever a picture does: with it the decoded
+    pictures are kept in the cache folder, and a second load is instant.
+    """
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; a label is a position in this tuple."""
+        ...
+
+    def samples(self) -> Samples:
+        """The pictures' keys and labels, always in the same order, whatever the file system's."""
+        ...
+
+    def read(self, key: str) -> npt.NDArray[np.uint8]:
+        """The picture of *key*: uint8 ``(height, width, channels)``, 1 channel (grey) or 3 (RGB), of any size."""
+        ...

@@ -1,0 +1,138 @@
+"""Names of classes and the labels they give: one rule for every source.
+
+A label is a position in the class names.  Without names of the user's own, the labels found are the names, in natural
+order (``1, 2, 10``).  What looks like a slip (two spellings of one name, a number of its own for every picture) is an
+error.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError, OptionError, listed
+from .base import UNLABELLED
+from .listing import natural
+
+_MOST_PER_PICTURE = 0.5  # more classes per picture than this, and the "label" is an id
+_FEW = 10  # below this many pictures, each may well have a class of its own
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}(\.0*)?", re.ASCII)
+
+
+def given_names(class_names: Iterable[str] | None, least: int = 2) -> tuple[str, ...] | None:
+    """The class names that a user gave, as a tuple, or None.
+
+    Raises:
+        OptionError: a single text, something that is no text, fewer than *least* names.
+        DatasetError: two names that differ only in spelling.
+    """
+    if class_names is None:
+        return None
+    names = () if isinstance(class_names, str) else tuple(class_names)
+    if isinstance(class_names, str) or not all(isinstance(name, str) and name for name in names):
+        raise OptionError(f"class_names is {class_names!r}; expected several texts, such as ('cat', 'dog').")
+    if len(names) < least:
+        raise OptionError(f"class_names is {names!r}; a classifier needs at least two classes. Name them all.")
+    check_spelling(names)
+    return names
+
+
+def check_spelling(names: Sequence[str]) -> None:
+    """Refuse names that differ only in case, in the spaces around them, or in how Unicode composes a letter."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(unicodedata.normalize("NFC", name.strip().casefold()), []).append(name)
+    if same := [group for group in groups.values() if len(group) > 1]:
+        alike = "; ".join(" and ".join(ascii(name) for name in group) for group in same[:5])
+        raise DatasetError(
+            f"these class names differ only in case, spaces or the composing of letters: {alike}. "
+            "Rename them to one name, or to names that differ."
+        )
+
+
+def labels_of(
+    texts: Sequence[str | None], class_names: tuple[str, ...] | None, where: str
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """Class names and labels, from the name of each picture's class.
+
+    Args:
+        texts: Per picture the name of its class; None: unlabelled.
+        class_names: The user's own, which then fix the labels; None takes the names found.
+        where: What the messages call the set.
+
+    Raises:
+        DatasetError: a name that is none of *class_names*; without these: one class only, two spellings of one name,
+            or nearly as many classes as pictures.
+    """
+    found = {text for text in texts if text is not None}
+    names = class_names
+    if names is None:
+        names = tuple(natural(found))
+        _check_found(names, sum(text is not None for text in texts), where)
+    if unknown := found.difference(names):
+        raise _not_named(natural(unknown), names, where)
+    position: dict[str | None, int] = {name: label for label, name in enumerate(names)}
+    return names, np.array([position.get(text, UNLABELLED) for text in texts], np.int32)
+
+
+def labels_of_table(
+    texts: Sequence[str], class_names: tuple[str, ...] | None, where: str
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """Class names and labels from the cells of a table, where a class may be a name or a number.
+
+    ``3.0`` is taken as ``3``, and ``-1`` as unlabelled.  Numbers are names like others; but where *class_names* are
+    given and the numbers are not among them, they are positions in *class_names*.
+    """
+    if not all(_WHOLE.fullmatch(text) for text in texts):
+        return labels_of(texts, class_names, where)
+    numbers = [int(text.partition(".")[0]) for text in texts]
+    as_names = [None if number == UNLABELLED else str(number) for number in numbers]
+    if class_names is None or {name for name in as_names if name is not None} <= set(class_names):
+        return labels_of(as_names, class_names, where)
+    return class_names, labels_in_range(np.array(numbers, np.int64), class_names, where)
+
+
+def labels_in_range(
+    numbers: npt.NDArray[np.integer], class_names: tuple[str, ...], where: str
+) -> npt.NDArray[np.int32]:
+    """*numbers* as labels, each −1 (unlabelled) or a position in *class_names*.
+
+    Raises:
+        DatasetError: a number outside.
+    """
+    outside = (numbers < UNLABELLED) | (numbers >= len(class_names))
+    if outside.any():
+        raise DatasetError(
+            f"{where} has labels outside 0 to {len(class_names) - 1} (−1: unlabelled): "
+            f"{listed(np.unique(numbers[outside]).tolist())}, for {len(class_names)} class names. "
+            "Give one class name per label."
+        )
+    return numbers.astype(np.int32)
+
+
+def _check_found(names: tuple[str, ...], pictures: int, where: str) -> None:
+    check_spelling(names)
+    if pictures and len(names) == 1:
+        raise DatasetError(
+            f"{where} has one class only, {names[0]!r}; a classifier tells at least two apart. "
+            "Add the others, or name all classes in class_names."
+        )
+    if pictures >= _FEW and len(names) > _MOST_PER_PICTURE * pictures:
+        raise DatasetError(
+            f"{where} would have {len(names):,} classes for {pictures:,} pictures: {listed(names)}. That looks like a "
+            "number of each picture's own, not a class. Say where the class stands, or load the pictures as unlabelled."
+        )
+
+
+def _not_named(unknown: Sequence[str], names: tuple[str, ...], where: str) -> DatasetError:
+    nearest = get_close_matches(unknown[0], names, n=1)
+    hint = f" Did you mean {nearest[0]!r} for {unknown[0]!r}?" if nearest else ""
+    return DatasetError(
+        f"{where} has classes that class_names lacks: {listed(unknown)}; class_names: {listed(names, most=20)}.{hint} "
+        "Name every class once, or leave class_names out."
+    )

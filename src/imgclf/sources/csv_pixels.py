@@ -1,0 +1,134 @@
+"""Pictures as rows of a table of pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError, OptionError
+from ..images import Pixels
+from .base import UNLABELLED, Samples
+from .class_names import given_names, labels_of_table
+from .csv_layout import DEFAULT_LABEL, checked_shape, layout_of
+from .csv_rows import first_line, read_rows
+from .listing import pixels_digest
+
+
+class _Content(NamedTuple):
+    images: Pixels
+    lines: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+    labels: npt.NDArray[np.int32]
+
+
+@final
+class CsvPixelsSource:
+    """The pictures of a table, ``.csv`` or ``.csv.gz``: one per row, a column per pixel, values 0 to 255.
+
+    The pixels of a picture stand row by row, the channels of a pixel side by side.  The first line is read here, and
+    tells delimiter (comma, semicolon, tab), header and shape; all rows are read when the first of them is asked for,
+    and kept as uint8.  Keys are lines as an editor counts them: ``train.csv:17``.
+
+    Args:
+        path: The table.
+        label: The label column: its name, or its position from 0.  None, or ``"label"`` where the header has no such
+            column: the pictures are unlabelled (Kaggle's ``test.csv``).  In a table without header (first line all
+            numbers), column 0 if the columns after it make a picture.
+        image_shape: ``(height, width)`` or ``(height, width, channels)``.  None: square pictures of 1 or 3 channels.
+        class_names: The names of the classes, in the order of the labels.  None: the labels found, in natural order.
+            Labels that are numbers, and not among the names, are positions in them; −1 is unlabelled.
+
+    Attributes:
+        path: The table.
+        image_shape: ``(height, width, channels)``.
+        ignored: Always empty: nothing is passed over, blank lines apart.
+
+    Raises:
+        DatasetError: the table is missing, or no such table.  When the rows are read: a fault, with line, column and
+            value (a row too short or long, an empty cell, no whole number, below 0, above 255); one class only.
+        UnknownNameError: no column *label*.
+        OptionError: *label*, *image_shape* or *class_names* cannot be.
+    """
+
+    ignored: tuple[()] = ()
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        label: str | int | None = DEFAULT_LABEL,
+        image_shape: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        if not isinstance(label, str | int | None) or isinstance(label, bool):
+            raise OptionError(f"label is {label!r}; expected the name of a column, its position from 0, or None.")
+        shape = checked_shape(image_shape)
+        self.path = Path(path).expanduser()
+        _check_file(self.path)
+        line, number = first_line(self.path)
+        self._layout = layout_of(line, repr(str(self.path)), label, shape)
+        self._given = given_names(class_names, least=0 if self._layout.label is None else 2)
+        self._skip = number if self._layout.header else number - 1
+        self.image_shape = self._layout.shape
+
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        counts = ""
+        if content := self.__dict__.get("_content"):  # not read just for this
+            counts = f"{len(content.lines):,} pictures, {len(content.class_names)} classes, "
+        return f"CsvPixelsSource({str(self.path)!r}: {counts}{height} × {width} × {channels})"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; a label is a position in it.  Empty if unlabelled and not given."""
+        return self._content.class_names
+
+    def samples(self) -> Samples:
+        """The rows' keys and labels, in the order of the file."""
+        name = self.path.name
+        keys = np.array([f"{name}:{line}" for line in self._content.lines.tolist()])
+        return Samples(keys=keys, labels=self._content.labels.copy())
+
+    def read(self, key: str) -> Pixels:
+        """The picture of *key*: uint8 ``image_shape``, a copy."""
+        name, _, line = str(key).rpartition(":")
+        lines = self._content.lines
+        wanted = int(line) if line.isdecimal() and name == self.path.name else 0
+        row = int(np.searchsorted(lines, wanted))
+        if row == len(lines) or lines[row] != wanted:
+            raise DatasetError(f"no picture {str(key)!r} in {str(self.path)!r}. The keys are those of samples().")
+        picture: Pixels = self._content.images[row].copy()
+        return picture
+
+    def images(self) -> Pixels:
+        """All pictures at once, uint8 ``(n, *image_shape)``, read-only."""
+        return self._content.images
+
+    def fingerprint(self) -> str:
+        """A digest of keys and pixels as they were read; labels and class names do not enter."""
+        return pixels_digest(self.samples().keys, self._content.images)
+
+    @cached_property
+    def _content(self) -> _Content:
+        rows = read_rows(self.path, self._layout, self._skip)
+        images = rows.pixels.reshape(-1, *self.image_shape)
+        images.flags.writeable = False
+        if self._layout.label is None:
+            return _Content(images, rows.lines, self._given or (), np.full(len(images), UNLABELLED, np.int32))
+        where = f"{self._layout.column(self._layout.label)} of {str(self.path)!r}"
+        return _Content(images, rows.lines, *labels_of_table(rows.labels, self._given, where))
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise DatasetError(f"there is no file {str(path)!r} (looked for in {str(Path.cwd())!r}). Check the path.")
+    if not path.is_file():
+        raise DatasetError(
+            f"{str(path)!r} is no regular file, and a table (.csv, .csv.gz) is expected. Pictures in folders are for "
+            "FolderSource."
+        )

@@ -1,0 +1,143 @@
+"""Pictures whose class stands in the file name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal, final, get_args
+
+import numpy as np
+
+from ..errors import DatasetError, OptionError, listed
+from ..images import Pixels, read_image
+from .base import Samples
+from .class_names import given_names, labels_of
+from .folder import no_pictures, picture_path
+from .listing import Ignored, content_digest, list_pictures
+
+Pattern = str | re.Pattern[str] | Callable[[str], str | None]
+OnMismatch = Literal["error", "skip"]
+
+
+@final
+class FilenameSource:
+    r"""The pictures of a folder, each labelled by its own name: ``cat.0.jpg`` is a cat.
+
+    Subfolders are listed too; only a file's own name tells its class.  The folder is listed once, here; nothing is
+    decoded before ``read``.  Keys are POSIX paths relative to *root*, in natural order, whatever the order of the file
+    system; bytes of a name that are not UTF-8 stand as ``\xe9``.
+
+    Args:
+        root: The folder of the pictures.
+        pattern: How to find the class in a name.  None: the text before the first dot.  A regular expression with a
+            group ``label``, found anywhere in the name (``re.search``; anchor it with ``^`` and ``$``), such as
+            ``r"_(?P<label>[a-z]+)[.]"``.  Or a function that takes the name and returns the class, or None.
+        class_names: The names of the classes, in the order of the labels.  None: those found, in natural order.
+        on_mismatch: What becomes of a file whose name tells no class: ``"error"``, or ``"skip"`` to leave it out and
+            count it in ``ignored``.
+        labelled: False loads all pictures as unlabelled, such as Kaggle's ``test1/1.jpg``.
+
+    Attributes:
+        root: The folder.
+        class_names: The names of the classes; empty if unlabelled and not given.
+        ignored: Key and reason of everything that is no picture of the set.
+
+    Raises:
+        DatasetError: no pictures; names that tell no class; one class only; nearly as many classes as pictures.
+        OptionError: a pattern without a group ``label``, options that contradict each other.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        pattern: Pattern | None = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        on_mismatch: OnMismatch = "error",
+        labelled: bool = True,
+    ) -> None:
+        given = given_names(class_names, least=2 if labelled else 0)
+        if on_mismatch not in get_args(OnMismatch):
+            raise OptionError(f"on_mismatch is {on_mismatch!r}; expected one of {get_args(OnMismatch)}.")
+        if pattern is not None and not labelled:
+            raise OptionError("pattern is given, and labelled=False: a pattern finds labels. Leave one of them out.")
+        rule = _rule(pattern)
+        listing = list_pictures(root)
+        if not listing.pictures:
+            raise no_pictures(listing)
+        self.root = listing.root
+        self.ignored = listing.ignored
+        self._pictures = dict(listing.pictures)
+        texts: dict[str, str | None] = dict.fromkeys(self._pictures)
+        if labelled:
+            texts = {key: _class_of(key, rule) for key in self._pictures}
+            self._leave_out([key for key, text in texts.items() if text is None], on_mismatch)
+            self._refuse_numbers([texts[key] for key in self._pictures], pattern)
+        kept = [texts[key] for key in self._pictures]
+        self.class_names, self._labels = labels_of(kept, given, repr(str(self.root)))
+
+    def __repr__(self) -> str:
+        return (
+            f"FilenameSource({str(self.root)!r}: {len(self._pictures):,} pictures, {len(self.class_names)} classes, "
+            f"{len(self.ignored):,} ignored)"
+        )
+
+    def samples(self) -> Samples:
+        """The pictures' keys and labels, in natural order of the keys."""
+        return Samples(keys=np.array(list(self._pictures)), labels=self._labels.copy())
+
+    def read(self, key: str) -> Pixels:
+        """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
+        return read_image(picture_path(self._pictures, key))
+
+    def fingerprint(self) -> str:
+        """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
+        return content_digest(self._pictures)
+
+    def _leave_out(self, mismatched: list[str], on_mismatch: OnMismatch) -> None:
+        every = len(mismatched) == len(self._pictures)
+        if mismatched and (every or on_mismatch == "error"):
+            advice = "Change the pattern" if every else 'Change the pattern, or leave them out with on_mismatch="skip"'
+            raise DatasetError(
+                f"{len(mismatched):,} of {len(self._pictures):,} names below {str(self.root)!r} tell no class: "
+                f"{listed(mismatched)}. {advice}; pictures without labels load with labelled=False."
+            )
+        for key in mismatched:
+            del self._pictures[key]
+        self.ignored += tuple(Ignored(key, "its name tells no class") for key in mismatched)
+
+    def _refuse_numbers(self, texts: list[str | None], pattern: Pattern | None) -> None:
+        """``1.jpg, 2.jpg``: by the default rule every picture would be a class."""
+        if pattern is None and len(set(texts)) == len(texts) and all(str(text).isdecimal() for text in texts):
+            raise DatasetError(
+                f"the names below {str(self.root)!r} are numbers, such as {next(iter(self._pictures))!r}, and tell no "
+                "class. For pictures without labels say labelled=False; for one folder per class use FolderSource."
+            )
+
+
+def _rule(pattern: Pattern | None) -> Callable[[str], object]:
+    if pattern is None:
+        return lambda name: name.partition(".")[0]
+    if callable(pattern):
+        return pattern
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise OptionError(
+            f"pattern is {pattern!r}; expected a regular expression with a group (?P<label>…), or a function: {error}."
+        ) from None
+    if "label" not in compiled.groupindex or not isinstance(compiled.pattern, str):
+        raise OptionError(
+            f"pattern {compiled.pattern!r} has no group 'label'. Put (?P<label>…) around the part that is the class, "
+            r"such as r'^(?P<label>[a-z]+)_\d+'."
+        )
+    return lambda name: match["label"] if (match := compiled.search(name)) else None
+
+
+def _class_of(key: str, rule: Callable[[str], object]) -> str | None:
+    name = key.rpartition("/")[2]
+    found = rule(name)
+    if not isinstance(found, str | None):
+        raise OptionError(f"pattern gave {found!r} for {name!r}; expected the class as text, or None. Convert it.")
+    return (found or "").strip() or None

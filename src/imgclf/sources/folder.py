@@ -1,0 +1,179 @@
+"""Pictures in folders, one folder per class."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+from typing import final
+
+import numpy as np
+
+from ..errors import DatasetError, listed
+from ..images import IMAGE_SUFFIXES, Pixels, read_image
+from .base import Samples
+from .class_names import check_spelling, given_names
+from .listing import NO_PICTURE, Ignored, Listing, content_digest, list_pictures, natural
+
+_PARTS = frozenset({"train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval"})
+
+
+@final
+class FolderSource:
+    r"""The pictures of a folder that holds one folder per class.
+
+    Below a class folder every picture counts, however deep.  The folder is listed once, here; nothing is decoded
+    before ``read``.  Keys are POSIX paths relative to *root*, in natural order (``cats/2.jpg`` before
+    ``cats/10.jpg``), whatever the order of the file system; bytes of a name that are not UTF-8 stand as ``\xe9``.
+
+    Args:
+        root: The folder above the class folders.
+        class_names: The names of all class folders, in the order of the labels.  None: natural order.
+
+    Attributes:
+        root: The folder.
+        class_names: The names of the classes; a label is a position in it.
+        ignored: Key and reason of everything that is no picture of the set.
+
+    Raises:
+        DatasetError: the folder is not laid out like this; the message says how it is, and what to call instead.
+        OptionError: *class_names* are not at least two texts.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], class_names: Sequence[str] | None = None) -> None:
+        given = given_names(class_names)
+        listing = list_pictures(root)
+        _check_pictures(listing)
+        if given is None or not set(given) <= set(listing.folders):
+            _check_level(listing)
+        self.root = listing.root
+        self.class_names = _class_folders(listing, given)
+        self._pictures = {key: path for key, path in listing.pictures.items() if "/" in key}
+        strays = [Ignored(key, "beside the class folders") for key in listing.pictures if "/" not in key]
+        self.ignored = (*strays, *listing.ignored)
+        if strays:
+            warnings.warn(
+                f"{len(strays):,} pictures beside the class folders of {str(listing.root)!r} have no class and are "
+                f"left out: {listed(stray.key for stray in strays)}. Move them into a class folder.",
+                stacklevel=2,
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"FolderSource({str(self.root)!r}: {len(self._pictures):,} pictures, {len(self.class_names)} classes, "
+            f"{len(self.ignored):,} ignored)"
+        )
+
+    def samples(self) -> Samples:
+        """The pictures' keys and labels, in natural order of the keys."""
+        position = {name: label for label, name in enumerate(self.class_names)}
+        labels = [position[key.partition("/")[0]] for key in self._pictures]
+        return Samples(keys=np.array(list(self._pictures)), labels=np.array(labels, np.int32))
+
+    def read(self, key: str) -> Pixels:
+        """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
+        return read_image(picture_path(self._pictures, key))
+
+    def fingerprint(self) -> str:
+        """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
+        return content_digest(self._pictures)
+
+
+def picture_path(pictures: Mapping[str, str], key: str) -> str:
+    """The path of the picture *key*.
+
+    Raises:
+        DatasetError: there is no such picture.
+    """
+    if (path := pictures.get(str(key))) is None:
+        raise DatasetError(f"no picture {str(key)!r} in this source. The keys are those of samples().")
+    return path
+
+
+def no_pictures(listing: Listing) -> DatasetError:
+    """The error of a folder without a single picture."""
+    return DatasetError(
+        f"{str(listing.root)!r} holds no pictures ({', '.join(IMAGE_SUFFIXES)}){_passed_over(listing.ignored)}. "
+        "Check the path, or convert the files."
+    )
+
+
+def _check_pictures(listing: Listing) -> None:
+    if not listing.pictures:
+        raise no_pictures(listing)
+    if not any("/" in key for key in listing.pictures):
+        raise DatasetError(
+            f"{str(listing.root)!r} holds {len(listing.pictures):,} pictures and no class folders. If the class stands "
+            f"in the file names, use FilenameSource({str(listing.root)!r}); if this folder is itself one class, give "
+            f"the folder above it: FolderSource({str(listing.root.resolve().parent)!r}); arrays go to ArraySource."
+        )
+
+
+def _check_level(listing: Listing) -> None:
+    """Recognise ``data`` where ``data/train/cats`` was meant, and say so."""
+    if inside := _lower(listing, ""):
+        raise DatasetError(
+            f"the folders of {str(listing.root)!r} ({listed(listing.folders)}) hold no classes but folders of classes: "
+            f"the path is one level too high. Use FolderSource({str(listing.root / inside)!r})."
+        )
+
+
+def _lower(listing: Listing, folder: str) -> str:
+    """The folder below *folder* that was meant (``train`` among parts of a set), or "" if these look like classes."""
+    inside = [key[len(folder) :].split("/") for key in listing.pictures if key.startswith(folder)]
+    tops = {parts[0] for parts in inside if len(parts) > 1}
+    nested = tops.difference(parts[0] for parts in inside if len(parts) == 2)  # no picture of their own
+    parts_of_set = {top for top in tops if top.casefold() in _PARTS}
+    if len(tops) == 1 and nested:
+        return _lower(listing, f"{folder}{min(tops)}/")
+    if parts_of_set & nested and tops <= parts_of_set | nested:
+        best = min(natural(parts_of_set & nested), key=lambda top: not top.casefold().startswith("train"))
+        return f"{folder}{best}"
+    return folder.removesuffix("/") if len(tops) > 1 else ""
+
+
+def _class_folders(listing: Listing, given: tuple[str, ...] | None) -> tuple[str, ...]:
+    folders = listing.folders
+    check_spelling(folders)
+    if given is not None and set(given) != set(folders):
+        raise _names_differ(listing, given)
+    filled = {key.partition("/")[0] for key in listing.pictures if "/" in key}
+    if empty := [name for name in folders if name not in filled]:
+        lines = "; ".join(f"{name!r}{_passed_over(listing.ignored, name)}" for name in empty[:5])
+        raise DatasetError(
+            f"{len(empty)} class folders of {str(listing.root)!r} hold no pictures: {lines}. Put pictures "
+            f"({', '.join(IMAGE_SUFFIXES)}) there, or remove the folders."
+        )
+    if len(folders) == 1:
+        raise DatasetError(
+            f"{str(listing.root)!r} has one class folder only, {folders[0]!r}; a classifier tells at least two apart. "
+            "Add a folder per class."
+        )
+    return given or folders
+
+
+def _names_differ(listing: Listing, given: tuple[str, ...]) -> DatasetError:
+    faults = []
+    for name in given:
+        if name not in listing.folders:
+            nearest = get_close_matches(name, listing.folders, n=1)
+            faults.append(f"no folder {name!r}" + (f" (did you mean {nearest[0]!r}?)" if nearest else ""))
+    if extra := [name for name in listing.folders if name not in given]:
+        faults.append(f"folders that class_names lacks: {listed(extra)}")
+    return DatasetError(
+        f"class_names and the folders of {str(listing.root)!r} differ: {'; '.join(faults)}. Name every folder once, "
+        "move away those that are no classes, or leave class_names out."
+    )
+
+
+def _passed_over(ignored: Sequence[Ignored], folder: str = "") -> str:
+    """``" (ignored: 3 .heic, 1 hidden)"``, or nothing."""
+    counts = Counter(
+        (PurePosixPath(item.key).suffix.lower() or item.reason) if item.reason == NO_PICTURE else item.reason
+        for item in ignored
+        if item.key.startswith(f"{folder}/" if folder else "")
+    )
+    return f" (ignored: {', '.join(f'{n:,} {what}' for what, n in counts.most_common(5))})" if counts else ""
