@@ -1,0 +1,252 @@
+"""Source → ``Dataset``: pictures decoded once to uint8, with labels, keys and class names that stay together.
+
+In: a ``DatasetSource`` and the size wanted.  Out: a frozen record that can be split, shown and trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import DatasetError, OptionError, listed
+from .images import ColorMode, Fit, ImageSpec, Pixels
+from .sources import UNLABELLED, ArraySource, DatasetSource
+from .store import decode
+from .tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Labelled pictures of one size, ready to be trained on.  Made by :meth:`load` or :meth:`from_arrays`.
+
+    A part (:meth:`split`, :meth:`take`) shares the pixels of the whole; nothing is copied.
+
+    Attributes:
+        store: uint8 ``(N, height, width, channels)``: all decoded pixels, in memory or as a memory map.
+        rows: ``(n,)`` the positions in ``store`` of this set's pictures.
+        labels: ``(n,)`` int32: positions in ``class_names``; −1 for a picture without a label.
+        keys: ``(n,)`` strings that name the pictures.
+        class_names: The classes, in the order of the labels.
+        spec: How the pictures were prepared; a classifier trained on them keeps it.
+        skipped: ``(key, reason)`` of every picture that could not be read (with ``on_error="skip"``).
+    """
+
+    store: Pixels
+    rows: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int32]
+    keys: npt.NDArray[np.str_]
+    class_names: tuple[str, ...]
+    spec: ImageSpec
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def load(
+        cls,
+        source: DatasetSource,
+        *,
+        image_size: tuple[int, int] | None = None,
+        color_mode: ColorMode | None = None,
+        fit: Fit = "stretch",
+        on_error: Literal["raise", "skip"] = "raise",
+        cache: bool = True,
+        progress: bool = True,
+    ) -> Dataset:
+        """Decode every picture of *source*, in threads.
+
+        Args:
+            source: Anything with ``class_names``, ``samples`` and ``read``.
+            image_size: ``(height, width)`` in pixels; None keeps the pictures' own size, which must then be one.
+            color_mode: ``"rgb"`` or ``"grayscale"``; None means rgb, but grayscale for a source that holds grey arrays.
+            fit: How another aspect is dealt with: see :class:`~imgclf.ImageSpec`.
+            on_error: What a picture that cannot be read does: ``"raise"`` names all of them, ``"skip"`` leaves them
+                out and lists them in ``skipped``.
+            cache: Keep the decoded pixels under the user's cache folder (or ``$IMGCLF_CACHE``) if the source has a
+                ``fingerprint``; the next load is then instant, and a changed file is noticed.
+            progress: Show a bar while decoding.
+
+        Raises:
+            DatasetError: no pictures, several sizes without *image_size*, or pictures that cannot be read.
+        """
+        if on_error not in ("raise", "skip"):
+            raise OptionError(f"on_error is {on_error!r}; expected 'raise' or 'skip'.")
+        samples = source.samples()
+        if not len(samples):
+            raise DatasetError(f"{source!r} holds no pictures. Check its path.")
+        keys = [str(key) for key in samples.keys]
+        spec = _resolved(source, keys[0], image_size, color_mode, fit)
+        store = decode(source, keys, spec, cache=cache, progress=progress)
+        skipped = tuple((keys[position], reason) for position, reason in store.failed.items())
+        if skipped and (on_error == "raise" or len(skipped) == len(keys)):
+            raise DatasetError(_unreadable(skipped, len(keys)))
+        rows = np.setdiff1d(np.arange(len(keys)), list(store.failed), assume_unique=True).astype(np.int64)
+        names = tuple(str(name) for name in source.class_names)
+        _check_labels(samples.labels, names)
+        return cls(store.images, rows, samples.labels[rows], samples.keys[rows], names, spec, skipped)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: npt.ArrayLike,
+        labels: Sequence[int] | Sequence[str] | npt.NDArray[Any] | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> Dataset:
+        """The set of pictures that are arrays already: uint8 ``(n, height, width[, channels])``, labels ``(n,)``."""
+        return cls.load(ArraySource(images, labels, class_names))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.spec.shape
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.class_counts().items())
+        skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
+        return f"Dataset({len(self):,} pictures {height}×{width}×{channels}: {counts}{skipped})"
+
+    @property
+    def images(self) -> Pixels:
+        """uint8 ``(n, height, width, channels)``; for a part of a larger set this is a copy."""
+        whole = len(self.rows) == len(self.store) and bool((self.rows == np.arange(len(self.store))).all())
+        return self.store if whole else self.store[self.rows]
+
+    def pictures(self, positions: npt.ArrayLike) -> Pixels:
+        """A copy of the pictures at *positions* ``(m,)``: uint8 ``(m, height, width, channels)``."""
+        return np.asarray(self.store[self.rows[np.asarray(positions, dtype=np.int64)]])
+
+    def take(self, positions: npt.ArrayLike) -> Dataset:
+        """The part at *positions* ``(m,)``, in that order, sharing the pixels."""
+        chosen = np.asarray(positions, dtype=np.int64)
+        return replace(self, rows=self.rows[chosen], labels=self.labels[chosen], keys=self.keys[chosen], skipped=())
+
+    def split(self, *, validation: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
+        """Two parts without a picture in common: the rest, and the share *validation* of every class.
+
+        Within a class the pictures are ranked by a hash of the seed and their key, so the split depends neither on
+        the order of listing nor on the platform, and adding pictures moves few of the others.
+
+        Args:
+            validation: The share of every class, above 0 and below 1; each class keeps at least one on either side.
+            seed: Another seed, another split.
+
+        Raises:
+            DatasetError: a picture has no label, or a class has a single picture.
+        """
+        if not 0 < validation < 1:
+            raise OptionError(f"validation is {validation!r}; expected a share above 0 and below 1, such as 0.2.")
+        self.check_labelled("split")
+        if single := [name for name, count in self.class_counts().items() if count == 1]:
+            raise DatasetError(
+                f"{listed(single)}: one picture cannot be on both sides. Add pictures, or drop the class."
+            )
+        ranks = np.array(
+            [hashlib.sha256(f"{seed}\0{key}".encode("utf-8", "surrogatepass")).digest() for key in self.keys]
+        )
+        held_out = np.zeros(len(self), dtype=bool)
+        for label in np.unique(self.labels):
+            members = np.flatnonzero(self.labels == label)
+            wanted = min(max(int(len(members) * validation + 0.5), 1), len(members) - 1)
+            held_out[members[np.argsort(ranks[members], kind="stable")[:wanted]]] = True
+        return self.take(np.flatnonzero(~held_out)), self.take(np.flatnonzero(held_out))
+
+    def with_class_names(self, class_names: Sequence[str]) -> Dataset:
+        """The same pictures with labels counted in *class_names*: classes are matched by name, never by position.
+
+        Raises:
+            DatasetError: a class of this set is not among *class_names*.
+        """
+        names = tuple(class_names)
+        if names == self.class_names:
+            return self
+        counts = self.class_counts()
+        if unknown := [name for name in self.class_names if name not in names]:
+            raise DatasetError(
+                f"the classes {listed(unknown)} are not among {listed(names, 20)}. "
+                "Rename their folders or files, or leave them out."
+            )
+        if absent := [name for name in names if not counts.get(name)]:
+            warnings.warn(f"no pictures of {listed(absent)}: figures for it cannot be had from this set.", stacklevel=2)
+        position = np.array([names.index(name) for name in self.class_names] + [UNLABELLED], dtype=np.int32)
+        return replace(self, labels=position[self.labels], class_names=names)  # −1 picks the last: unlabelled
+
+    def class_counts(self) -> dict[str, int]:
+        """The number of pictures of every class, and of those ``"(unlabelled)"`` where there are any."""
+        counted = {name: int((self.labels == label).sum()) for label, name in enumerate(self.class_names)}
+        unlabelled = int((self.labels == UNLABELLED).sum())
+        return {**counted, "(unlabelled)": unlabelled} if unlabelled else counted
+
+    def head(self, count: int = 5) -> Table:
+        """The first *count* pictures: key, class name, label."""
+        return self._table(range(min(count, len(self))))
+
+    def tail(self, count: int = 5) -> Table:
+        """The last *count* pictures: key, class name, label."""
+        return self._table(range(max(len(self) - count, 0), len(self)))
+
+    def show(self, count: int = 20, *, columns: int = 5) -> Figure:
+        """A figure of *count* pictures spread evenly over the set, with their classes."""
+        from .plots import image_grid
+
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int))
+        return image_grid(self.pictures(chosen), [self._name(position) for position in chosen], columns=columns)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of pixels, labels, keys, class names and spec: equal sets, equal fingerprints, on any machine."""
+        digest = hashlib.sha256(repr((self.class_names, self.spec, [str(key) for key in self.keys])).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i4").tobytes())
+        for start in range(0, len(self), 256):  # a memory map may be larger than memory
+            digest.update(self.pictures(range(start, min(start + 256, len(self)))).tobytes())
+        return digest.hexdigest()
+
+    def check_labelled(self, purpose: str) -> None:
+        """Raise a ``DatasetError`` if a picture has no label, which *purpose* (a verb) needs."""
+        missing = self.keys[self.labels == UNLABELLED]
+        if len(missing):
+            names = listed(str(key) for key in missing)
+            raise DatasetError(f"{len(missing):,} pictures have no label: {names}. Label them to {purpose}.")
+
+    def _name(self, position: int) -> str:
+        label = self.labels[position]
+        return "" if label == UNLABELLED else self.class_names[label]
+
+    def _table(self, positions: range) -> Table:
+        rows = [(str(self.keys[i]), self._name(i), int(self.labels[i])) for i in positions]
+        return Table(("key", "class_name", "label"), rows)
+
+
+def _resolved(
+    source: DatasetSource, key: str, image_size: tuple[int, int] | None, color_mode: ColorMode | None, fit: Fit
+) -> ImageSpec:
+    if image_size is not None and color_mode is not None:
+        return ImageSpec(image_size, color_mode, fit)
+    holds_arrays = callable(getattr(source, "images", None))
+    if image_size is None and not holds_arrays:
+        raise OptionError("image_size is missing: say to which (height, width) the pictures go, as in (150, 150).")
+    grey = holds_arrays and np.shape(source.read(key))[-1] == 1
+    size = np.shape(source.read(key))[:2] if image_size is None else image_size
+    return ImageSpec((int(size[0]), int(size[1])), color_mode or ("grayscale" if grey else "rgb"), fit)
+
+
+def _unreadable(skipped: Sequence[tuple[str, str]], total: int) -> str:
+    shown = "".join("\n  " + (reason if f"{key}'" in reason else f"{key!r}: {reason}") for key, reason in skipped[:5])
+    more = f"\n  and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
+    advice = "" if len(skipped) == total else " Mend or remove them, or pass on_error='skip'."
+    return f"{len(skipped):,} of {total:,} pictures cannot be read.{advice}{shown}{more}"
+
+
+def _check_labels(labels: npt.NDArray[np.int32], class_names: Sequence[str]) -> None:
+    wrong = np.unique(labels[(labels < UNLABELLED) | (labels >= len(class_names))])
+    if len(wrong):
+        raise DatasetError(
+            f"the labels {listed(int(label) for label in wrong)} stand for no class; expected 0 to "
+            f"{len(class_names) - 1} for {listed(class_names, 20)}, or −1 for none."
+        )

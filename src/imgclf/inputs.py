@@ -1,0 +1,116 @@
+"""Whatever pictures a user gives → keys and uint8 arrays of one size, some at a time.
+
+In: a path, a folder, a list of paths or arrays, an array, a ``Dataset``.  Out: chunks that a network can take, prepared
+by the same functions as the training pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .dataset import Dataset
+from .errors import ImageError, OptionError
+from .images import ImageSpec, Pixels, fit_image, read_image
+from .sources.listing import list_pictures
+
+PathLike: TypeAlias = str | os.PathLike[str]
+Pictures: TypeAlias = PathLike | npt.NDArray[Any] | Dataset | Sequence[PathLike | npt.NDArray[Any]]
+"""One picture or many: a file, a folder of files, uint8 arrays ``(h, w, c)`` or ``(n, h, w, c)``, a ``Dataset``."""
+
+Chunk = tuple[list[str], Pixels]
+
+
+def chunks(given: Pictures, spec: ImageSpec, size: int = 32) -> Iterator[Chunk]:
+    """*given* in its own order, prepared as *spec* says, at most *size* pictures at a time.
+
+    Yields:
+        ``(keys, images)``: strings, and uint8 ``(m, height, width, channels)``.
+
+    Raises:
+        ImageError: pictures that cannot be read: all those of a chunk at once.
+        OptionError: a ``Dataset`` that was prepared otherwise, or something that is no picture.
+    """
+    if isinstance(given, Dataset):
+        return _from_dataset(given, spec, size)
+    keys, readers = _readers(given)
+    return _from_readers(keys, readers, spec, size)
+
+
+def _from_dataset(dataset: Dataset, spec: ImageSpec, size: int) -> Iterator[Chunk]:
+    if dataset.spec != spec:
+        raise OptionError(
+            f"the dataset was prepared as {dataset.spec} and the classifier takes {spec}. Load it with "
+            f"image_size={spec.image_size}, color_mode={spec.color_mode!r}, fit={spec.fit!r}."
+        )
+    for start in range(0, len(dataset), size):
+        positions = range(start, min(start + size, len(dataset)))
+        yield [str(key) for key in dataset.keys[positions.start : positions.stop]], dataset.pictures(positions)
+
+
+def _from_readers(
+    keys: Sequence[str], readers: Sequence[Callable[[], npt.NDArray[Any]]], spec: ImageSpec, size: int
+) -> Iterator[Chunk]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(keys), size):
+            chunk = range(start, min(start + size, len(keys)))
+            results = list(pool.map(lambda position: _prepared(keys[position], readers[position], spec), chunk))
+            faults = [result for result in results if isinstance(result, str)]
+            if faults:
+                raise ImageError(_unreadable(faults, len(keys)))
+            yield [keys[position] for position in chunk], np.stack([r for r in results if not isinstance(r, str)])
+
+
+def _prepared(key: str, read: Callable[[], npt.NDArray[Any]], spec: ImageSpec) -> Pixels | str:
+    try:
+        return fit_image(read(), spec)
+    except ImageError as error:
+        return str(error) if key in str(error) else f"{key}: {error}"
+
+
+def _readers(given: object) -> tuple[list[str], list[Callable[[], npt.NDArray[Any]]]]:
+    items = _items(given)
+    keys = [str(position) if isinstance(item, np.ndarray) else os.fspath(item) for position, item in enumerate(items)]
+    return keys, [_reader(item) for item in items]
+
+
+def _reader(item: PathLike | npt.NDArray[Any]) -> Callable[[], npt.NDArray[Any]]:
+    return (lambda: item) if isinstance(item, np.ndarray) else (lambda: read_image(item))
+
+
+def _items(given: object) -> list[PathLike | npt.NDArray[Any]]:
+    if isinstance(given, np.ndarray):
+        return _of_array(given)
+    if isinstance(given, (str, os.PathLike)):
+        path = Path(given)
+        return [*list_pictures(path).pictures.values()] if path.is_dir() else [given]
+    if isinstance(given, Sequence) or hasattr(given, "__iter__"):
+        items = list(given)
+        wrong = [item for item in items if not isinstance(item, (str, os.PathLike, np.ndarray))]
+        if not wrong:
+            return items
+        given = wrong[0]
+    raise OptionError(
+        f"{type(given).__name__} is no picture; expected a path, a folder, a uint8 array, a list of these, "
+        "or a Dataset."
+    )
+
+
+def _of_array(array: npt.NDArray[Any]) -> list[PathLike | npt.NDArray[Any]]:
+    one = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
+    if not one and array.ndim not in (3, 4):
+        raise OptionError(f"the array has the shape {array.shape}; expected (h, w, c) or (n, h, w, c).")
+    return [array] if one else list(array)
+
+
+def _unreadable(faults: Sequence[str], total: int) -> str:
+    if total == 1:
+        return faults[0]
+    more = f"\n  and {len(faults) - 5} more" if len(faults) > 5 else ""
+    return f"{len(faults)} of {total:,} pictures cannot be read:\n  " + "\n  ".join(faults[:5]) + more

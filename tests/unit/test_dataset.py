@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import squares
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imgclf.dataset import Dataset
+from imgclf.errors import DatasetError, OptionError
+from imgclf.images import ImageSpec
+from imgclf.sources import ArraySource, FolderSource, Samples
+
+
+def numbered(counts):
+    """A set whose every picture shows its own number, with *counts* pictures of each class."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    return Dataset.from_arrays(images, labels, [f"class {i}" for i in range(len(counts))])
+
+
+def test_a_folder_becomes_a_set(square_folder):
+    data = Dataset.load(FolderSource(square_folder), image_size=(16, 12))
+    assert data.images.shape == (24, 16, 12, 3)
+    assert data.class_names == ("bottom", "top")
+    assert data.class_counts() == {"bottom": 12, "top": 12}
+    assert data.spec == ImageSpec((16, 12))
+    assert repr(data) == "Dataset(24 pictures 16×12×3: 12 bottom, 12 top)"
+    assert str(data.head(1)) == "key           class_name  label\nbottom/1.png  bottom          0"
+    assert [row[0] for row in data.tail(2).rows] == ["top/20.png", "top/22.png"]
+    assert len(data.head(1000)) == len(data.tail(1000)) == 24
+
+
+def test_arrays_keep_their_size_and_colours():
+    data = Dataset.from_arrays(*squares(4), ["top", "bottom"])
+    assert data.spec == ImageSpec((16, 16))
+    assert (data.images == squares(4)[0]).all()
+    assert numbered([1, 1]).spec.color_mode == "grayscale"
+    grey = ArraySource(np.zeros((2, 4, 4, 1), np.uint8), [0, 1])
+    assert Dataset.load(grey, color_mode="rgb").images.shape == (2, 4, 4, 3)
+    assert Dataset.load(grey, image_size=(3, 3)).images.shape == (2, 3, 3, 1)
+
+
+def test_files_need_a_size(square_folder):
+    with pytest.raises(OptionError, match=r"as in \(150, 150\)"):
+        Dataset.load(FolderSource(square_folder))
+
+
+def test_broken_pictures_are_all_named_or_skipped(square_folder):
+    for name in ("top/0.png", "bottom/1.png"):
+        (square_folder / name).write_bytes(b"no picture")
+    with pytest.raises(
+        DatasetError, match=r"2 of 24 pictures cannot be read.*on_error='skip'(.|\n)*1\.png(.|\n)*0\.png"
+    ):
+        Dataset.load(FolderSource(square_folder), image_size=(8, 8))
+    data = Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip")
+    assert len(data) == len(data.images) == 22
+    assert [key for key, _ in data.skipped] == ["bottom/1.png", "top/0.png"]
+    assert "2 skipped" in repr(data)
+    whole = Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip", cache=False)
+    assert (whole.images == data.images).all()
+    assert list(whole.keys) == list(data.keys)
+
+
+def test_a_set_without_one_good_picture_is_an_error_either_way(square_folder):
+    for path in square_folder.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="24 of 24 pictures(.|\n)*and 19 more"):
+        Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip")
+
+
+class Own:
+    """A user's source: three members, nothing inherited."""
+
+    class_names = ("dark", "bright")
+
+    def __init__(self, keys=("a", "b"), labels=(0, 1), value=7):
+        self.given, self.value = Samples(list(keys), list(labels)), value
+
+    def samples(self):
+        return self.given
+
+    def read(self, key):
+        return np.full((5, 4), self.value, np.uint8) if self.value != "bad" else np.zeros((5, 4, 3))
+
+
+def test_a_users_own_source_is_taken_as_it_is():
+    assert Dataset.load(Own(), image_size=(5, 4), color_mode="grayscale").images.tolist() == [[[[7]] * 4] * 5] * 2
+    with pytest.raises(DatasetError, match="'a': pixels are float64.*uint8"):
+        Dataset.load(Own(value="bad"), image_size=(5, 4))
+    with pytest.raises(DatasetError, match="holds no pictures. Check its path"):
+        Dataset.load(Own((), ()), image_size=(5, 4))
+    with pytest.raises(DatasetError, match="labels 2 stand for no class; expected 0 to 1"):
+        Dataset.load(Own(labels=(0, 2)), image_size=(5, 4))
+    with pytest.raises(OptionError, match="expected 'raise' or 'skip'"):
+        Dataset.load(Own(), image_size=(5, 4), on_error="ignore")
+
+
+@given(
+    counts=st.lists(st.integers(2, 40), min_size=2, max_size=4),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_split_is_complete_disjoint_and_stratified(counts, share, seed):
+    data = numbered(counts)
+    train, validation = data.split(validation=share, seed=seed)
+    assert sorted([*train.keys, *validation.keys]) == sorted(data.keys)
+    assert len(train) + len(validation) == len(data)
+    for name, count in data.class_counts().items():
+        held = validation.class_counts()[name]
+        assert abs(held - count * share) <= 1
+        assert 1 <= held <= count - 1
+    assert (validation.images[:, 0, 0, 0] == [int(key) for key in validation.keys]).all()  # pixels follow their keys
+
+
+@given(order=st.permutations(range(20)))
+@settings(max_examples=30, deadline=None)
+def test_a_split_does_not_depend_on_the_order(order):
+    keys, labels = [f"{i}.png" for i in order], [i % 2 for i in order]
+    _, held = Dataset.load(Own(keys, labels), image_size=(1, 1)).split()
+    _, wanted = Dataset.load(
+        Own([f"{i}.png" for i in range(20)], [i % 2 for i in range(20)]), image_size=(1, 1)
+    ).split()
+    assert set(held.keys) == set(wanted.keys)
+
+
+def test_a_split_follows_its_seed_and_is_the_same_for_ever():
+    data = numbered([20, 20])
+    assert list(data.split(seed=1)[1].keys) == list(data.split(seed=1)[1].keys)
+    assert list(data.split(seed=1)[1].keys) != list(data.split(seed=2)[1].keys)
+    assert [int(key) for key in data.split()[1].keys][:4] == GOLDEN
+
+
+GOLDEN = [1, 6, 7, 10]
+
+
+def test_adding_a_picture_moves_few_others():
+    before = set(numbered([100, 100]).take(range(199)).split()[1].keys)
+    assert len(before ^ set(numbered([100, 100]).split()[1].keys)) <= 2
+
+
+def test_what_cannot_be_split_is_said():
+    with pytest.raises(DatasetError, match="'class 1': one picture cannot be on both sides. Add pictures"):
+        numbered([4, 1]).split()
+    with pytest.raises(OptionError, match=r"such as 0\.2"):
+        numbered([4, 4]).split(validation=20)
+    with pytest.raises(DatasetError, match="2 pictures have no label: '0', '1'. Label them to split"):
+        Dataset.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), class_names=["a", "b"]).split()
+
+
+def test_parts_share_the_pixels():
+    data = numbered([4, 4])
+    part = data.take([5, 1]).take([1])
+    assert part.store is data.store
+    assert part.images[0, 0, 0, 0] == 1
+    assert data.images is data.store
+    assert part.pictures([0]).flags.writeable
+
+
+def test_classes_are_matched_by_name():
+    data = numbered([2, 3])
+    turned = data.with_class_names(["class 1", "class 0"])
+    assert turned.labels.tolist() == [1, 1, 0, 0, 0]
+    assert data.with_class_names(data.class_names) is data
+    with pytest.raises(DatasetError, match=r"'class 0' are not among 'class 1'\. Rename"):
+        data.with_class_names(["class 1"])
+
+
+def test_a_class_without_pictures_is_warned_of():
+    with pytest.warns(UserWarning, match="no pictures of 'other'"):
+        numbered([2, 3]).with_class_names(["class 0", "class 1", "other"])
+
+
+def test_unlabelled_pictures_stay_unlabelled():
+    data = Dataset.from_arrays(np.zeros((3, 2, 2, 1), np.uint8), [-1, 1, 0], ["a", "b"])
+    assert data.with_class_names(["b", "a"]).labels.tolist() == [-1, 0, 1]
+    assert data.class_counts() == {"a": 1, "b": 1, "(unlabelled)": 1}
+    assert data.head(1).rows[0] == ("0", "", -1)
+
+
+def test_the_fingerprint_is_of_the_content(square_folder, monkeypatch):
+    data = Dataset.load(FolderSource(square_folder), image_size=(8, 8))
+    again = Dataset.load(FolderSource(square_folder), image_size=(8, 8), cache=False)
+    assert data.fingerprint == again.fingerprint
+    others = [
+        data.take(range(23)),
+        data.take(range(23, -1, -1)),
+        data.with_class_names(["top", "bottom"]),
+        Dataset.load(FolderSource(square_folder), image_size=(8, 8), fit="pad"),
+    ]
+    assert len({other.fingerprint for other in [data, *others]}) == 5
+    changed = data.images.copy()
+    changed[20, 3, 3, 1] ^= 1
+    assert replace(data, store=changed).fingerprint != data.fingerprint
+
+
+def test_show_spreads_over_the_set():
+    figure = numbered([30, 30]).show(4, columns=2)
+    assert [axis.get_title() for axis in figure.axes] == ["class 0", "class 0", "class 1", "class 1"]
+    assert len(numbered([1, 1]).show().axes) == 2

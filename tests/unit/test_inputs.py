@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import squares
+from PIL import Image
+
+from imgclf.dataset import Dataset
+from imgclf.errors import ImageError, OptionError
+from imgclf.images import ImageSpec, fit_image, read_image
+from imgclf.inputs import chunks
+from imgclf.sources import FolderSource
+
+SPEC = ImageSpec((8, 8))
+
+
+def gathered(given, size=32, spec=SPEC):
+    parts = list(chunks(given, spec, size))
+    assert all(len(keys) == len(images) <= size for keys, images in parts)
+    return [key for keys, _ in parts for key in keys], np.concatenate([images for _, images in parts])
+
+
+def test_paths_come_in_the_order_given(square_folder):
+    paths = sorted(square_folder.rglob("*.png"), reverse=True)
+    keys, images = gathered(paths, size=5)
+    assert keys == [str(path) for path in paths]
+    assert all((image == fit_image(read_image(path), SPEC)).all() for path, image in zip(paths, images, strict=True))
+    assert gathered(str(paths[0]))[0] == [str(paths[0])]
+
+
+def test_a_folder_gives_its_pictures(square_folder):
+    keys, images = gathered(square_folder)
+    assert len(images) == 24
+    assert keys[:2] == [str(square_folder / "bottom" / "1.png"), str(square_folder / "bottom" / "3.png")]
+
+
+@pytest.mark.parametrize(
+    ("array", "count"),
+    [((9, 9, 3), 1), ((9, 9), 1), ((9, 9, 1), 1), ((2, 9, 9, 3), 2), ((5, 9, 9), 5), ((0, 9, 9, 3), 0)],
+)
+def test_arrays_are_one_picture_or_many(array, count):
+    keys = [key for part, _ in chunks(np.zeros(array, np.uint8), SPEC) for key in part]
+    assert keys == [str(i) for i in range(count)]
+
+
+def test_paths_and_arrays_mix(tmp_path):
+    Image.fromarray(squares(1)[0][0]).save(tmp_path / "a.png")
+    keys, images = gathered([tmp_path / "a.png", squares(1)[0][0]])
+    assert keys == [str(tmp_path / "a.png"), "1"]
+    assert (images[0] == images[1]).all()
+
+
+def test_a_dataset_must_be_prepared_alike(square_folder):
+    data = Dataset.load(FolderSource(square_folder), image_size=(8, 8))
+    keys, images = gathered(data.take([3, 1]), size=1)
+    assert keys == [str(data.keys[3]), str(data.keys[1])]
+    assert (images == data.images[[3, 1]]).all()
+    with pytest.raises(OptionError, match=r"Load it with image_size=\(8, 9\), color_mode='rgb', fit='pad'"):
+        gathered(data, spec=ImageSpec((8, 9), fit="pad"))
+
+
+def test_all_broken_pictures_of_a_chunk_are_named(square_folder):
+    (square_folder / "bad.png").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"^'.*bad\.png' is empty"):
+        gathered(square_folder / "bad.png")
+    with pytest.raises(ImageError, match=r"2 of 3 pictures cannot be read:\n(.|\n)*bad\.png(.|\n)*gone\.png"):
+        gathered([square_folder / "bad.png", square_folder / "gone.png", square_folder / "top" / "0.png"])
+    with pytest.raises(ImageError, match="and 2 more"):
+        gathered([f"gone{i}.png" for i in range(7)])
+    with pytest.raises(ImageError, match="Multiply by 255"):
+        gathered(np.zeros((2, 9, 9, 3)))
+
+
+@pytest.mark.parametrize("given", [None, 7, [1, 2], {"a": 1}.items(), np.zeros((1, 2, 3, 4, 5), np.uint8)])
+def test_what_is_no_picture_is_said(given):
+    with pytest.raises(OptionError, match="expected"):
+        gathered(given)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imgclf.plots import confusion_matrix, counts, curves, image_grid
+
+
+def drawn(figure):
+    """The figure, really drawn: layout and fonts included."""
+    figure.canvas.draw()
+    return figure
+
+
+def test_a_grid_has_a_place_for_every_picture():
+    pictures = [np.full((4, 6, 3), 9, np.uint8), np.full((5, 5, 1), 200, np.uint8), np.zeros((4, 4, 3), np.uint8)]
+    figure = drawn(image_grid(pictures, ["a", "b", "$c"], columns=2, suptitle="three"))
+    assert len(figure.axes) == 4
+    assert [len(axis.images) for axis in figure.axes] == [1, 1, 1, 0]
+    assert [axis.get_title() for axis in figure.axes[:3]] == ["a", "b", r"\$c"]
+    grey = figure.axes[1].images[0]
+    assert grey.get_clim() == (0, 255)
+    assert len(drawn(image_grid(np.zeros((0, 4, 4, 3), np.uint8))).axes) == 1
+
+
+def test_curves_show_both_sets_and_the_best_epoch():
+    history = {"loss": [3, 2, 1], "val_loss": [3, 2, 4], "accuracy": [0.1, 0.5, 0.9], "val_accuracy": [0.1, 0.6, 0.5]}
+    loss, accuracy = drawn(curves(history, best_epoch=2)).axes
+    assert loss.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert accuracy.lines[1].get_ydata().tolist() == [0.1, 0.6, 0.5]
+    assert accuracy.lines[2].get_xdata() == [2, 2]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["training", "validation", "best epoch (2)"]
+    assert len(drawn(curves({"loss": [1.0]})).axes[0].lines) == 1
+
+
+@pytest.mark.parametrize(("k", "written"), [(2, 4), (10, 100), (31, 0)])
+def test_a_confusion_matrix_writes_its_counts(k, written):
+    axis = drawn(confusion_matrix(np.eye(k, dtype=int) * 1234, [f"class {i}" for i in range(k)])).axes[0]
+    assert len(axis.texts) == written
+    assert not written or axis.texts[0].get_text() == "1,234"
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted", "true")
+
+
+def test_counts_are_bars():
+    axis = drawn(counts({"cat": 3, "dog": 5})).axes[0]
+    assert [bar.get_height() for bar in axis.patches] == [3, 5]
+    assert [text.get_text() for text in axis.texts] == ["3", "5"]

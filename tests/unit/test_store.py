@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+from imgclf import store
+from imgclf.dataset import Dataset
+from imgclf.errors import ImageError
+from imgclf.files import cache_folder
+from imgclf.images import ImageSpec
+from imgclf.sources import FolderSource, Samples
+from imgclf.store import decode
+
+SPEC = ImageSpec((8, 8))
+
+
+class Counting:
+    """A source of flat pictures that counts its reads; ``version`` is its content."""
+
+    class_names = ("a", "b")
+
+    def __init__(self, count=6, version="1"):
+        self.count, self.version, self.reads = count, version, 0
+
+    def samples(self):
+        return Samples([f"{i}" for i in range(self.count)], [i % 2 for i in range(self.count)])
+
+    def read(self, key):
+        self.reads += 1
+        if key == "3" and self.version == "broken":
+            raise ImageError("'3' is damaged")
+        return np.full((4, 4, 1), int(key), np.uint8)
+
+    def fingerprint(self):
+        return f"counting {self.version} {self.count}"
+
+
+def decoded(source, *, cache=True, spec=SPEC):
+    return decode(source, source.samples().keys.tolist(), spec, cache=cache, progress=False)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch, tmp_path):
+    monkeypatch.setenv("IMGCLF_CACHE", str(tmp_path / "cache"))
+
+
+def test_the_second_load_reads_no_picture():
+    first, second = Counting(), Counting()
+    assert (decoded(first).images == decoded(second).images).all()
+    assert (first.reads, second.reads) == (6, 0)
+    assert isinstance(decoded(second).images, np.memmap)
+    assert not decoded(second).images.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda: (Counting(version="2"), SPEC),
+        lambda: (Counting(7), SPEC),
+        lambda: (Counting(), ImageSpec((8, 9))),
+        lambda: (Counting(), ImageSpec((8, 8), "grayscale")),
+        lambda: (Counting(), ImageSpec((8, 8), fit="pad")),
+    ],
+)
+def test_other_content_or_another_spec_is_decoded_anew(changed):
+    decoded(Counting())
+    source, spec = changed()
+    decoded(source, spec=spec)
+    assert source.reads == source.count
+
+
+def test_without_fingerprint_or_cache_nothing_is_written():
+    class Plain(Counting):
+        fingerprint = None
+
+    assert type(decoded(Plain()).images) is np.ndarray
+    assert type(decoded(Counting(), cache=False).images) is np.ndarray
+    assert not cache_folder().exists()
+
+
+def test_failures_are_remembered_with_their_reason():
+    for _ in range(2):
+        assert decoded(Counting(version="broken")).failed == {3: "'3' is damaged"}
+
+
+def test_a_users_own_exception_names_its_type():
+    class Careless(Counting):
+        def read(self, key):
+            return {}[key]
+
+    assert decoded(Careless(2)).failed == {0: "KeyError: '0'", 1: "KeyError: '1'"}
+
+
+@pytest.mark.parametrize("damage", ["images.npy", "failed.json"])
+def test_a_damaged_cache_is_made_anew(damage):
+    decoded(Counting())
+    (file,) = cache_folder().rglob(damage)
+    file.write_bytes(file.read_bytes()[:-2])
+    source = Counting()
+    assert (decoded(source).images[5] == 5).all()
+    assert source.reads == 6
+
+
+def test_a_cache_of_another_shape_is_made_anew():
+    decoded(Counting())
+    (file,) = cache_folder().rglob("images.npy")
+    np.save(file, np.zeros((2, 2), np.uint8))
+    assert (decoded(Counting()).images[5] == 5).all()
+
+
+def test_a_full_disk_means_memory_and_a_warning(monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(1000))
+    with pytest.warns(UserWarning, match="pass cache=False"):
+        images = decoded(Counting()).images
+    assert type(images) is np.ndarray
+    assert (images[5] == 5).all()
+    assert not list(cache_folder().rglob("*.npy"))
+
+
+def test_a_cache_folder_that_cannot_be_made_means_memory_and_a_warning(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IMGCLF_CACHE", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="Set IMGCLF_CACHE"):
+        assert (decoded(Counting()).images[5] == 5).all()
+
+
+def test_what_nobody_used_for_long_is_removed(monkeypatch):
+    decoded(Counting())
+    monkeypatch.setattr(store.time, "time", lambda: 4e12)
+    decoded(Counting(version="2"))
+    assert len(list(cache_folder().rglob("images.npy"))) == 1
+
+
+def test_pixels_that_a_source_holds_are_taken_as_they_are():
+    images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+
+    class Held(Counting):
+        def images(self):
+            return images
+
+    assert decoded(Held(2)).images is images
+    assert (decoded(Held(2), spec=ImageSpec((4, 4))).images[1] == 1).all()  # another size: read one by one
+
+
+def test_a_changed_file_is_noticed_even_with_its_old_size_and_time(square_folder):
+    import os
+
+    before = Dataset.load(FolderSource(square_folder), image_size=(16, 16)).images.copy()
+    path = sorted(square_folder.rglob("*.png"))[0]
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    other = sorted(square_folder.rglob("*.png"))[4].read_bytes()
+    path.write_bytes(other)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (Dataset.load(FolderSource(square_folder), image_size=(16, 16)).images != before).any()
+    path.write_bytes(content)
+    assert (Dataset.load(FolderSource(square_folder), image_size=(16, 16)).images == before).all()
+
+
+def test_a_bar_is_shown_for_many(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    source = Counting(250)
+    decode(source, source.samples().keys.tolist(), SPEC, cache=False, progress=True)
+    assert "decoding" in capsys.readouterr().err
+
+
+def test_an_interrupt_stops_the_threads():
+    class Interrupted(Counting):
+        def read(self, key):
+            if self.reads == 10:
+                raise KeyboardInterrupt
+            return super().read(key)
+
+    source = Interrupted(20_000)
+    with pytest.raises(KeyboardInterrupt):
+        decoded(source)
+    assert source.reads < 19_000
+    assert not list(cache_folder().rglob("*.npy"))
