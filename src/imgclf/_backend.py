@@ -1,0 +1,175 @@
+"""Everything that differs between TensorFlow, JAX and PyTorch: no other module names them.
+
+The rest of imgclf speaks ``keras`` or ``numpy``.  Importing this module loads no backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import BackendError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""The backends that can train, in the order in which an installed one is taken."""
+
+Tensors = dict[str, Any]
+Function = Callable[[Tensors], tuple[Any, Any]]
+
+
+def choose_backend() -> None:
+    """Set ``KERAS_BACKEND`` to the first installed backend, unless the user has chosen one.
+
+    Keras alone takes TensorFlow, installed or not, and fixes its choice when it is first imported; so this runs when
+    imgclf is imported.  ``$KERAS_BACKEND`` and ``~/.keras/keras.json`` (or ``$KERAS_HOME``) count as a choice.
+    """
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+    if "keras" in sys.modules or os.environ.get("KERAS_BACKEND") or (home / "keras.json").exists():
+        return
+    installed = next((name for name in BACKENDS if find_spec(name) is not None), None)
+    if installed is not None:
+        os.environ["KERAS_BACKEND"] = installed
+
+
+def missing_backend(error: ModuleNotFoundError) -> BackendError | None:
+    """The error for a Keras that finds no backend; None where *error* is about another module."""
+    if error.name not in BACKENDS:
+        return None
+    installed = [name for name in BACKENDS if find_spec(name) is not None]
+    advice = (
+        f"Set KERAS_BACKEND={installed[0]} before Python starts (it is installed)."
+        if installed
+        else "Install one of them: pip install tensorflow (or jax, or torch)."
+    )
+    return BackendError(f"Keras wants {error.name}, which is not installed. {advice}")
+
+
+def backend() -> str:
+    """The backend that Keras runs on: ``"tensorflow"``, ``"jax"`` or ``"torch"``.
+
+    Raises:
+        BackendError: it is one that cannot train.
+    """
+    import keras
+
+    name = str(keras.backend.backend())
+    if name not in BACKENDS:
+        raise BackendError(
+            f"Keras runs on {name!r}, which cannot train or explain. "
+            "Set KERAS_BACKEND to tensorflow, jax or torch before Python starts."
+        )
+    return name
+
+
+def versions() -> dict[str, str]:
+    """Python's, Keras's and the backend's versions: part of every provenance."""
+    from importlib.metadata import version
+
+    name = backend()
+    packages = {"keras": version("keras"), name: _version(name), "numpy": np.__version__}
+    return {"python": sys.version.split()[0], "backend": name, **packages}
+
+
+def value_and_grad(fn: Function, args: Mapping[str, Any]) -> tuple[Any, Any, Tensors]:
+    """The value of ``fn(args)`` and its gradient with respect to every tensor in *args*.
+
+    Args:
+        fn: Maps the dict to ``(scalar, aux)``; *aux* is passed through.
+        args: Tensors by name; one that *fn* does not use has a gradient of zeros.
+
+    Returns:
+        ``(scalar, aux, gradients)``, the gradients under the names of *args*.
+    """
+    run = {"tensorflow": _grad_tensorflow, "jax": _grad_jax, "torch": _grad_torch}[backend()]
+    return run(fn, dict(args))
+
+
+def no_grad() -> AbstractContextManager[object]:
+    """A block in which nothing is recorded for gradients (PyTorch records unless told not to)."""
+    if backend() == "torch":
+        import torch
+
+        return torch.no_grad()  # type: ignore[no-any-return]
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Keras's, Python's and NumPy's random states from *seed*; the user's own states come back afterwards."""
+    import keras
+
+    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that Keras seeds
+    try:
+        keras.utils.set_random_seed(seed)
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """A block in which new layers compute in *policy*, such as ``"float32"`` or ``"mixed_bfloat16"``."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _grad_tensorflow(fn: Function, args: Tensors) -> tuple[Any, Any, Tensors]:
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(args)
+        value, aux = fn(args)
+    return value, aux, tape.gradient(value, args, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def _grad_jax(fn: Function, args: Tensors) -> tuple[Any, Any, Tensors]:
+    import jax
+    import keras
+
+    def pure(tensors: Tensors) -> tuple[Any, Any]:
+        with keras.StatelessScope():  # add_loss and seed states would leak tracers (keras #20724)
+            return fn(tensors)
+
+    (value, aux), gradients = jax.value_and_grad(pure, has_aux=True)(args)
+    return value, aux, gradients
+
+
+def _grad_torch(fn: Function, args: Tensors) -> tuple[Any, Any, Tensors]:
+    import keras
+    import torch
+
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = {name: tensor.detach().clone().requires_grad_(True) for name, tensor in args.items()}
+        value, aux = fn(leaves)
+        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+    gradients = {
+        name: torch.zeros_like(leaf) if gradient is None else gradient
+        for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
+    }
+    return value.detach(), keras.tree.map_structure(lambda tensor: tensor.detach(), aux), gradients
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly")}.get(package, (package,))
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            return version(name)
+    return "unknown"

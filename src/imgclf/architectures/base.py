@@ -1,0 +1,179 @@
+"""What an architecture is, and the registry of them by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import keras
+
+from ..errors import OptionError, unknown_name
+
+Head = Literal["sigmoid", "softmax"]
+Body = Callable[..., Any]
+"""``body(pixels, **options) -> features``: a Keras tensor of scaled pixels in, one of features in a vector out."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network without its weights: a name, a body, and what it was made for.
+
+    Every network that it builds is ``input (0..255) → scaling → body → logits → probabilities``.  ``logits`` is a
+    Dense layer of that name and ``probabilities`` an Activation of that name: explanations use the first, where a
+    saturated probability would have no gradient.
+
+    Attributes:
+        name: The name in the registry.
+        body: Everything between the scaled pixels and the logits, with its options as keyword arguments.
+        input_shape: ``(height, width, channels)`` of the document, the default.
+        head: For two classes: ``"sigmoid"`` (one unit) or ``"softmax"`` (two).  More classes always take a softmax.
+        scale: What pixels 0..255 are multiplied by; 1/255 in all five documents.
+        offset: What is added after that.
+        document: Where it comes from.
+    """
+
+    name: str
+    body: Body = field(repr=False)
+    input_shape: tuple[int, int, int]
+    head: Head = "softmax"
+    scale: float = 1 / 255
+    offset: float = 0.0
+    document: str = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the body and their defaults."""
+        parameters = list(inspect.signature(self.body).parameters.values())[1:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+    def build(
+        self,
+        input_shape: tuple[int, int, int] | None = None,
+        num_classes: int = 2,
+        *,
+        head: Head | None = None,
+        **options: Any,
+    ) -> keras.Model:
+        """A new network with random weights.
+
+        Args:
+            input_shape: ``(height, width, channels)``; None takes the document's.
+            num_classes: At least 2.
+            head: ``"sigmoid"`` gives one unit, the probability of class 1 (two classes only); ``"softmax"`` one per
+                class; None takes what the document does.
+            **options: Options of this architecture: see :attr:`options`.
+
+        Raises:
+            OptionError: fewer than two classes, a sigmoid for more than two, or pictures too small for the network.
+            UnknownNameError: an option that this architecture does not have.
+        """
+        shape = tuple(self.input_shape if input_shape is None else input_shape)
+        chosen = resolve_head(head or self.head, num_classes, explicit=head is not None)
+        for option in options:
+            if option not in self.options:
+                raise unknown_name(f"option of {self.name!r}", option, self.options)
+        pixels = keras.Input(shape, name="pixels")
+        scaled = keras.layers.Rescaling(self.scale, self.offset, name="scaling")(pixels)
+        try:
+            features = self.body(scaled, **options)
+        except ValueError as error:
+            if "negative" in str(error) or "Kernel" in str(error) or "zero-size" in str(error):
+                raise OptionError(
+                    f"pictures of {shape[0]}×{shape[1]} are too small for {self.name!r}, which was made for "
+                    f"{self.input_shape[0]}×{self.input_shape[1]}. Load them with a larger image_size."
+                ) from error
+            raise
+        # Both stay float32 where the rest computes in 16 bits, in which 0.999 and 1 would be the same.
+        units = 1 if chosen == "sigmoid" else num_classes
+        logits = keras.layers.Dense(units, dtype="float32", name="logits")(features)
+        outputs = keras.layers.Activation(chosen, dtype="float32", name="probabilities")(logits)
+        return keras.Model(pixels, outputs, name=self.name)
+
+
+def resolve_head(head: Head, num_classes: int, *, explicit: bool) -> Head:
+    """The head for *num_classes*: a default sigmoid gives way to a softmax beyond two, an asked-for one is an error."""
+    if head not in ("sigmoid", "softmax"):
+        raise OptionError(f"head is {head!r}; expected 'sigmoid' or 'softmax'.")
+    if num_classes < 2:
+        raise OptionError(f"num_classes is {num_classes}; expected at least 2.")
+    if head == "sigmoid" and num_classes > 2:
+        if explicit:
+            raise OptionError(f"a sigmoid head tells two classes apart, and there are {num_classes}. Use 'softmax'.")
+        return "softmax"
+    return head
+
+
+class Registry:
+    """Architectures by name.
+
+    A network of your own: a function from scaled pixels to features, registered under its name::
+
+        @registry.register(input_shape=(64, 64, 3))
+        def tiny(pixels, *, width=8):
+            return layers.GlobalAveragePooling2D()(layers.Conv2D(width, 3, activation="relu")(pixels))
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Architecture] = {}
+
+    def __repr__(self) -> str:
+        return f"Registry({', '.join(self.names())})"
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def names(self) -> list[str]:
+        """All names, in alphabetical order."""
+        return sorted(self._known)
+
+    def get(self, name: str) -> Architecture:
+        """The architecture called *name*; an ``UnknownNameError`` suggests the nearest where there is none."""
+        if name not in self._known:
+            raise unknown_name("architecture", name, self._known)
+        return self._known[name]
+
+    def build(
+        self,
+        name: str,
+        input_shape: tuple[int, int, int] | None = None,
+        num_classes: int = 2,
+        *,
+        head: Head | None = None,
+        **options: Any,
+    ) -> keras.Model:
+        """A new network: ``get(name).build(…)``, see :meth:`Architecture.build`."""
+        return self.get(name).build(input_shape, num_classes, head=head, **options)
+
+    def add(self, architecture: Architecture) -> Architecture:
+        """Make *architecture* known; an ``OptionError`` if its name is taken."""
+        if architecture.name in self._known:
+            raise OptionError(
+                f"an architecture called {architecture.name!r} is registered already. Choose another name."
+            )
+        self._known[architecture.name] = architecture
+        return architecture
+
+    def register(
+        self,
+        name: str | None = None,
+        *,
+        input_shape: tuple[int, int, int],
+        head: Head = "softmax",
+        scale: float = 1 / 255,
+        offset: float = 0.0,
+        document: str = "",
+    ) -> Callable[[Body], Body]:
+        """Decorate a body to register it, under *name* or its own; the arguments are :class:`Architecture`'s."""
+
+        def decorate(body: Body) -> Body:
+            own = name or getattr(body, "__name__", "")
+            self.add(Architecture(own, body, input_shape, head, scale, offset, document))
+            return body
+
+        return decorate
+
+
+registry = Registry()
+"""All architectures: the four of the documents, and what users add."""

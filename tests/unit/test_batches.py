@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imgclf.augmentation import Augmentation
+from imgclf.batches import Batches
+from imgclf.dataset import Dataset
+from imgclf.errors import OptionError
+
+
+def numbered(count=10):
+    images = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6, 1), np.uint8)
+    return Dataset.from_arrays(images, np.arange(count) % 3, ["a", "b", "c"])
+
+
+def shown(batch):
+    return [int(number) for number in batch[0][:, 0, 0, 0]]
+
+
+def test_a_pass_shows_every_picture_once_with_its_label():
+    batches = Batches(numbered(), batch_size=4, seed=1, steps=9)
+    assert len(batches) == 9
+    assert [len(batches[step][0]) for step in range(4)] == [4, 4, 2, 4]
+    passes = [[number for step in range(3) for number in shown(batches[3 * p + step])] for p in range(3)]
+    assert all(sorted(seen) == list(range(10)) for seen in passes)
+    assert passes[0] != passes[1] != passes[2]
+    for step in range(9):
+        pixels, labels, weights = batches[step]
+        assert (pixels.dtype, weights.tolist()) == (np.float32, [1.0] * len(labels))
+        assert labels.tolist() == [number % 3 for number in shown(batches[step])]
+
+
+def test_a_batch_depends_on_the_seed_and_the_step_alone():
+    def batch(step, seed=1):
+        return Batches(numbered(), batch_size=4, seed=seed, steps=9, augmentation=Augmentation.preset("book"))[step]
+
+    for step in (8, 0, 5, 5):
+        assert (batch(step)[0] == batch(step)[0]).all()
+    assert shown(batch(0)) != shown(batch(0, seed=2))
+
+
+def test_the_version_of_a_picture_depends_on_pass_and_position_alone():
+    augmentation = Augmentation(rotation_range=40, width_shift_range=0.2, brightness_range=(0.5, 1.5))
+    data = numbered()
+    for size in (3, 10):
+        batches = Batches(data, batch_size=size, seed=5, augmentation=augmentation, steps=100)
+        positions, passed = batches.positions(len(data) // size + 2)
+        alone = augmentation(data.pictures(positions[:1]), seed=5, epoch=passed, indices=positions[:1])
+        assert (batches[len(data) // size + 2][0][0] == alone[0]).all()
+
+
+def test_evaluation_serves_the_sets_own_order():
+    assert [shown(batch) for batch in Batches(numbered(5), batch_size=2, shuffle=False)] == [[0, 1], [2, 3], [4]]
+
+
+def test_classes_are_weighted():
+    batches = Batches(numbered(), batch_size=10, class_weights=np.array([1, 2, 4], np.float32))
+    _, labels, weights = batches[0]
+    assert weights.tolist() == [[1, 2, 4][label] for label in labels]
+
+
+def test_a_batch_holds_something():
+    with pytest.raises(OptionError, match="at least 1"):
+        Batches(numbered(), batch_size=0)
