@@ -1,0 +1,169 @@
+"""``Classifier``: a model, its class names and how its pictures are prepared, in one file.
+
+In: a trained Keras model.  Out: names and probabilities for paths, arrays or a ``Dataset``, and a ``.keras`` file that
+plain Keras opens too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from .architectures.own import ensure_probabilities, input_shape, output_units
+from .dataset import Dataset
+from .errors import DatasetError, ModelFileError, OptionError, listed
+from .evaluation import Evaluation, Predictions
+from .images import Fit, ImageSpec, Pixels
+from .inputs import Pictures, chunks
+from .model_file import read_model, write_model
+
+_BATCH = 32  # pictures in one forward pass
+_PADDED = (1, 8, _BATCH)  # smaller ones are padded to one of these: each size is compiled anew
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Classifier:
+    """A network that answers with names.  It comes from :meth:`Trainer.fit`, :meth:`load` or :meth:`from_keras`.
+
+    Attributes:
+        model: Takes float32 ``(n, height, width, channels)`` pixels 0..255, gives ``(n, k)`` or ``(n, 1)``
+            probabilities; a single unit is the probability of the second class.
+        class_names: ``k`` names, in the order of the labels.
+        spec: How a picture is prepared.
+        provenance: Where it comes from: versions, recipe, data, figures.
+    """
+
+    model: keras.Model
+    class_names: tuple[str, ...]
+    spec: ImageSpec
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = tuple(str(name) for name in self.class_names)
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise OptionError(f"class_names are {listed(names, 20)}; expected at least two, each different.")
+        if input_shape(self.model) != self.spec.shape:
+            raise OptionError(
+                f"the model takes pictures of shape {input_shape(self.model)} and the spec says {self.spec.shape}. "
+                "Make them agree."
+            )
+        object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "model", ensure_probabilities(self.model, len(names)))
+
+    def __repr__(self) -> str:
+        height, width, channels = self.spec.shape
+        return f"Classifier({self.model.name!r}, {height}×{width}×{channels} → {', '.join(self.class_names)})"
+
+    @classmethod
+    def from_keras(
+        cls, model: keras.Model, class_names: Sequence[str], *, fit: Fit = "stretch", **provenance: Any
+    ) -> Classifier:
+        """A classifier from any Keras model that takes pixels 0..255 and gives one score per class.
+
+        Args:
+            model: Built on a fixed input ``(height, width, 1 or 3)``.  Logits are given the activation they lack.
+            class_names: In the order of the outputs; for one sigmoid unit ``(name of 0, name of 1)``.
+            fit: How pictures of another shape are brought to the model's.
+            **provenance: What to remember about it, as JSON can hold it.
+        """
+        height, width, channels = input_shape(model)
+        spec = ImageSpec((height, width), "rgb" if channels == 3 else "grayscale", fit)
+        return cls(model, tuple(class_names), spec, provenance)
+
+    def prepare(self, pictures: Pictures) -> tuple[npt.NDArray[np.str_], Pixels]:
+        """All of *pictures* as the network sees them: keys ``(n,)`` and uint8 ``(n, height, width, channels)``."""
+        parts = list(chunks(pictures, self.spec))
+        keys = np.array([key for part, _ in parts for key in part], dtype=np.str_)
+        return keys, np.concatenate([np.zeros((0, *self.spec.shape), np.uint8), *(images for _, images in parts)])
+
+    def predict(self, pictures: Pictures) -> Predictions:
+        """The probabilities of every class for every picture, in the order given.
+
+        Args:
+            pictures: A file, a folder of files, a list of paths or arrays, a uint8 array ``(h, w, c)`` or
+                ``(n, h, w, c)`` of any size, or a ``Dataset``.
+
+        Raises:
+            ImageError: pictures that cannot be read, each named.
+            OptionError: a ``Dataset`` that was prepared otherwise.
+        """
+        keys: list[str] = []
+        rows = [np.zeros((0, len(self.class_names)), np.float32)]
+        for part, images in chunks(pictures, self.spec, _BATCH):
+            keys += part
+            rows.append(self._probabilities(images))
+        return Predictions(np.array(keys, dtype=np.str_), np.concatenate(rows), self.class_names)
+
+    def evaluate(self, dataset: Dataset) -> Evaluation:
+        """The answers beside the truth, from one pass; the dataset's classes are matched by name.
+
+        Raises:
+            DatasetError: no pictures, a picture without a label, or a class that the classifier does not know.
+        """
+        dataset.check_labelled("evaluate")
+        if not len(dataset):
+            raise DatasetError("the dataset holds no pictures, so there is nothing to evaluate. Load some.")
+        matched = dataset.with_class_names(self.class_names)
+        said = self.predict(matched)
+        return Evaluation(said.keys, said.probabilities, said.class_names, matched.labels)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything to one ``.keras`` file, whole or not at all; returns its path."""
+        record = {
+            "class_names": list(self.class_names),
+            "spec": self.spec.to_dict(),
+            "provenance": dict(self.provenance),
+        }
+        return write_model(path, self.model, record)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        class_names: Sequence[str] | None = None,
+        *,
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> Classifier:
+        """The classifier of a ``.keras`` file.
+
+        Args:
+            path: What :meth:`save` wrote, or any other ``.keras`` file of a model on pixels 0..255.
+            class_names: Needed for another program's file, in the order of its outputs; ours holds its own.
+            custom_objects: A user's own layers by name, as Keras takes them.
+
+        Raises:
+            ModelFileError: the file is missing, damaged, too new, or another program's and *class_names* are missing.
+        """
+        model, record = read_model(path, custom_objects)
+        if record is None:
+            if class_names is None:
+                raise ModelFileError(
+                    f"'{path}' holds a Keras model with {output_units(model)} output units and no class names, since "
+                    "imgclf did not write it. Pass class_names=[…] in the order of its outputs."
+                )
+            return cls.from_keras(model, class_names)
+        try:
+            names, spec = tuple(record["class_names"]), ImageSpec.from_dict(record["spec"])
+        except (KeyError, TypeError, OptionError) as error:
+            raise ModelFileError(f"'{path}' holds a damaged record: {error!r}. Restore it from a copy.") from error
+        if class_names is not None and tuple(class_names) != names:
+            raise ModelFileError(
+                f"'{path}' says that its classes are {listed(names, 20)}, not {listed(class_names, 20)}. "
+                "Leave class_names out."
+            )
+        return cls(model, names, spec, record.get("provenance", {}))
+
+    def _probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
+        count = len(images)
+        padded = next(size for size in _PADDED if size >= count)
+        batch = np.zeros((padded, *images.shape[1:]), np.float32)
+        batch[:count] = images
+        said = np.asarray(self.model.predict_on_batch(batch)[:count], dtype=np.float32)
+        return np.concatenate([1 - said, said], axis=1) if said.shape[1] == 1 else said

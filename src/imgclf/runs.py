@@ -1,0 +1,85 @@
+"""``TrainingRun``: what a training run gave, and where it came from.
+
+In: the classifier of the best epoch and the history.  Out: figures, curves, a summary in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .checkpoints import History
+from .classifier import Classifier
+from .tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingRun:
+    """The fruit of :meth:`Trainer.fit`.
+
+    Attributes:
+        classifier: The network of the best epoch.
+        history: Per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``learning_rate``, ``seconds``.
+            Training figures are means over the epoch's batches, augmented and with dropout; validation figures are
+            taken after it, without either.
+        best_epoch: Counted from 1.
+        run_dir: The folder with ``config.json``, ``history.json`` and ``best.keras``; None where nothing was written.
+    """
+
+    classifier: Classifier
+    history: History
+    best_epoch: int
+    run_dir: Path | None = None
+
+    def __str__(self) -> str:
+        best, last = self.best, self.last
+        minutes = sum(self.history["seconds"]) / 60
+        return (
+            f"best epoch {self.best_epoch} of {self.epochs}: validation accuracy {best['val_accuracy']:.4f}, "
+            f"loss {best['val_loss']:.4f}\n"
+            f"last epoch {self.epochs}: validation accuracy {last['val_accuracy']:.4f}, loss {last['val_loss']:.4f}; "
+            f"training accuracy {last['accuracy']:.4f}, loss {last['loss']:.4f}; {minutes:.1f} minutes in all"
+        )
+
+    def __repr__(self) -> str:
+        return f"TrainingRun({self.classifier!r}, best epoch {self.best_epoch} of {self.epochs})"
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return len(self.history["loss"])
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The figures of the best epoch: chosen by the validation set, so a little better than new pictures give."""
+        return self._figures(self.best_epoch - 1)
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The figures of the last epoch."""
+        return self._figures(self.epochs - 1)
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Recipe, data, versions: what the saved classifier remembers."""
+        return self.classifier.provenance
+
+    def table(self) -> Table:
+        """One row per epoch."""
+        columns = list(self.history)
+        rows = [(number, *row) for number, row in enumerate(zip(*self.history.values(), strict=True), start=1)]
+        return Table(("epoch", *columns), rows)
+
+    def plot(self) -> Figure:
+        """Loss and accuracy over the epochs as a figure."""
+        from .plots import curves
+
+        return curves(self.history, self.best_epoch)
+
+    def _figures(self, position: int) -> dict[str, float]:
+        return {name: values[position] for name, values in self.history.items()}

@@ -1,0 +1,316 @@
+"""``Trainer``: a frozen recipe; ``fit`` makes a ``TrainingRun`` of it.
+
+In: a training and a validation ``Dataset``.  Out: the classifier of the best epoch, the history, the files of the run.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import keras
+
+from . import _backend
+from .architectures import Architecture, Head, registry
+from .architectures.own import ensure_probabilities, input_shape, logits_model
+from .augmentation import Augmentation
+from .batches import Batches
+from .checkpoints import Recorder
+from .classifier import Classifier
+from .dataset import Dataset
+from .errors import OptionError, listed, unknown_name
+from .fitting import class_weights, compile_model, copied, matched_validation, open_run_dir
+from .runs import TrainingRun
+
+Monitor = Literal["val_accuracy", "val_loss"]
+Precision = Literal["float32", "mixed_bfloat16"]
+Verbosity = Literal["auto", 0, 1, 2]
+
+OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "muon", "nadam", "rmsprop", "sgd")
+"""Keras's optimisers by the names that a recipe takes."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A recipe: every setting of a training run and nothing that a run changes, so that it can be fitted again.
+
+    Attributes:
+        architecture: A name in the registry, an ``Architecture``, or a Keras model of your own that takes pixels
+            0..255; a model is copied, weights included, so that yours stays as it was.
+        options: Options of a registered architecture, such as ``{"dropout": 0.5}``.
+        head: ``"sigmoid"`` or ``"softmax"`` in place of the architecture's own.
+        optimizer: Keras's name: ``"rmsprop"``, ``"adam"``, ``"sgd"``, …
+        learning_rate: The learning rate at the start.
+        optimizer_options: The optimiser's other options, such as ``{"momentum": 0.9}``.
+        batch_size: Pictures in a training step.
+        epochs: At most so many.
+        steps_per_epoch: Steps in an epoch; None means one pass over the pictures.
+        augmentation: A preset's name or an ``Augmentation``; only training pictures are augmented.
+        monitor: ``"val_accuracy"`` or ``"val_loss"``: what makes an epoch the best.
+        early_stopping_patience: Stop after so many epochs without a better ``early_stopping_monitor``; None: never.
+        early_stopping_monitor: What early stopping looks at.
+        reduce_lr_patience: Reduce the learning rate after so many epochs without a better ``reduce_lr_monitor``; None:
+            never.
+        reduce_lr_monitor: What the reduction looks at.
+        reduce_lr_factor: What the learning rate is then multiplied by.
+        reduce_lr_minimum: It never falls below this.
+        class_weights: ``"balanced"`` weighs each class by the inverse of its count; or weights by class name.
+        seed: Decides weights, order and augmentation.  One seed, one machine, one thread count: the same numbers.
+        precision: ``"float32"``, or ``"mixed_bfloat16"``, faster on processors with bfloat16 instructions.  What is
+            saved is float32 either way.
+        callbacks: Keras callbacks of your own.
+
+    Raises:
+        OptionError: settings out of their range, all of them named at once.
+        UnknownNameError: an architecture, preset or optimiser that does not exist.
+    """
+
+    architecture: str | Architecture | keras.Model
+    _: KW_ONLY
+    options: Mapping[str, Any] = field(default_factory=dict)
+    head: Head | None = None
+    optimizer: str = "rmsprop"
+    learning_rate: float = 1e-3
+    optimizer_options: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int = 32
+    epochs: int = 30
+    steps_per_epoch: int | None = None
+    augmentation: str | Augmentation | None = None
+    monitor: Monitor = "val_accuracy"
+    early_stopping_patience: int | None = None
+    early_stopping_monitor: Monitor = "val_loss"
+    reduce_lr_patience: int | None = None
+    reduce_lr_monitor: Monitor = "val_accuracy"
+    reduce_lr_factor: float = 0.5
+    reduce_lr_minimum: float = 1e-5
+    class_weights: Literal["balanced"] | Mapping[str, float] | None = None
+    seed: int = 42
+    precision: Precision = "float32"
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+    def __post_init__(self) -> None:
+        if faults := list(_faults(self)):
+            raise OptionError("; ".join(faults) + ".")
+        for name in ("options", "optimizer_options"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+        if isinstance(self.architecture, str):
+            registry.get(self.architecture)
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
+        if isinstance(self.augmentation, str):
+            Augmentation.preset(self.augmentation)
+
+    def fit(
+        self,
+        train: Dataset,
+        validation: Dataset,
+        *,
+        run_dir: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        verbose: Verbosity = "auto",
+    ) -> TrainingRun:
+        """Train on *train*, watch *validation*, and give back the best epoch.
+
+        Args:
+            train: Its class names and preprocessing become the classifier's.
+            validation: Its classes are matched to those of *train* by name.  It is never augmented.
+            run_dir: Where ``config.json``, ``history.json`` (after every epoch) and ``best.keras`` (whenever an epoch
+                is the best so far) are written; None writes nothing.
+            overwrite: Let a new run replace the files of an earlier one in *run_dir*.
+            verbose: Keras's: 1 shows a bar, 2 a line per epoch, 0 nothing; ``"auto"`` chooses.
+
+        Raises:
+            DatasetError: no pictures, pictures without labels, or classes that do not match.
+            OptionError: the two sets were prepared differently, or the network cannot take their pictures.
+            RunError: *run_dir* holds another run, or the loss is no finite number.
+        """
+        validation = matched_validation(train, validation)
+        folder = None if run_dir is None else Path(run_dir)
+        provenance = self._provenance(train, validation)
+        if folder is not None:
+            open_run_dir(folder, provenance, overwrite=overwrite)
+        with _backend.seeded(self.seed):
+            return self._run(train, validation, folder, provenance, verbose)
+
+    @property
+    def chosen_augmentation(self) -> Augmentation | None:
+        """The augmentation itself where a preset's name was given."""
+        return Augmentation.preset(self.augmentation) if isinstance(self.augmentation, str) else self.augmentation
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON holds it; a model or callbacks of your own are only named in it."""
+        content = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "callbacks"}
+        content["architecture"] = getattr(self.architecture, "name", self.architecture)
+        for name in ("options", "optimizer_options"):
+            content[name] = dict(content[name])
+        if isinstance(self.augmentation, Augmentation):
+            content["augmentation"] = self.augmentation.to_dict()
+        if isinstance(self.class_weights, Mapping):
+            content["class_weights"] = dict(self.class_weights)
+        if self.callbacks:
+            content["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Trainer:
+        """The recipe from what :meth:`to_dict` gave, or the ``trainer`` part of a run's ``config.json``."""
+        known = {item.name for item in fields(cls)}
+        for name in content:
+            if name not in known:
+                raise unknown_name("setting of a Trainer", name, known)
+        settings = dict(content)
+        if lost := settings.pop("callbacks", None):
+            warnings.warn(f"the callbacks {listed(lost)} are not in the file. Pass them again.", stacklevel=2)
+        if isinstance(settings.get("augmentation"), Mapping):
+            settings["augmentation"] = Augmentation.from_dict(settings["augmentation"])
+        return cls(**settings)
+
+    def _run(
+        self, train: Dataset, validation: Dataset, folder: Path | None, provenance: dict[str, Any], verbose: Verbosity
+    ) -> TrainingRun:
+        with _backend.precision(self.precision):
+            network = self._network(train)
+        trained = logits_model(network) or network
+        lasting = network if self.precision == "float32" else self._network(train)
+        batches = self._batches(train)
+        steps = len(batches) // self.epochs
+        settings = {"learning_rate": self.learning_rate, **self.optimizer_options}
+        compile_model(trained, self.optimizer, settings, from_logits=trained is not network)
+
+        def best() -> Classifier:
+            lasting.set_weights(recorder.best_weights)
+            said = {**provenance, "best_epoch": recorder.best_epoch, "figures": recorder.best_figures}
+            return Classifier(lasting, train.class_names, train.spec, said)
+
+        def save_best() -> None:
+            if folder is not None:
+                best().save(folder / "best.keras")
+
+        recorder = Recorder(batches, self.monitor, steps, folder, save_best)
+        trained.fit(
+            batches,
+            epochs=self.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the order is ours, not Keras's
+            validation_data=Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False),
+            callbacks=[recorder, *self._callbacks(verbose)],
+            verbose=verbose,
+        )
+        return TrainingRun(best(), recorder.history, recorder.best_epoch, folder)
+
+    def _network(self, train: Dataset) -> keras.Model:
+        chosen = registry.get(self.architecture) if isinstance(self.architecture, str) else self.architecture
+        if isinstance(chosen, Architecture):
+            return chosen.build(train.spec.shape, len(train.class_names), head=self.head, **self.options)
+        if input_shape(chosen) != train.spec.shape:
+            raise OptionError(
+                f"the model takes pictures of shape {input_shape(chosen)} and the training set has {train.spec.shape}. "
+                "Load the pictures with its image_size and color_mode."
+            )
+        return ensure_probabilities(copied(chosen), len(train.class_names))
+
+    def _batches(self, train: Dataset) -> Batches:
+        steps = self.steps_per_epoch or -(-len(train) // self.batch_size)
+        return Batches(
+            train,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            augmentation=self.chosen_augmentation,
+            steps=steps * self.epochs,
+            class_weights=class_weights(self.class_weights, train),
+            workers=2,
+        )
+
+    def _callbacks(self, verbose: Verbosity) -> list[keras.callbacks.Callback]:
+        said = int(verbose != 0)
+        chosen: list[keras.callbacks.Callback] = []
+        if self.reduce_lr_patience is not None:
+            chosen.append(
+                keras.callbacks.ReduceLROnPlateau(
+                    monitor=self.reduce_lr_monitor,
+                    mode=_MODES[self.reduce_lr_monitor],
+                    patience=self.reduce_lr_patience,
+                    factor=self.reduce_lr_factor,
+                    min_lr=self.reduce_lr_minimum,
+                    verbose=said,
+                )
+            )
+        if self.early_stopping_patience is not None:
+            monitor, patience = self.early_stopping_monitor, self.early_stopping_patience
+            stopping = keras.callbacks.EarlyStopping(monitor, mode=_MODES[monitor], patience=patience, verbose=said)
+            chosen.append(stopping)
+        return [*chosen, *self.callbacks]
+
+    def _provenance(self, train: Dataset, validation: Dataset) -> dict[str, Any]:
+        sets = {
+            name: {"pictures": len(part), "fingerprint": part.fingerprint, "class_counts": part.class_counts()}
+            for name, part in (("train", train), ("validation", validation))
+        }
+        return {"imgclf": version("imgclf"), "versions": _backend.versions(), "trainer": self.to_dict(), **sets}
+
+
+def _frozen(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of *options* with tuples for lists, so that a recipe equals itself after a journey through JSON."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
+def _faults(trainer: Trainer) -> Iterator[str]:
+    """What is wrong with the settings, a phrase each."""
+    own = isinstance(trainer.architecture, keras.Model)
+    if not own and not isinstance(trainer.architecture, (str, Architecture)):
+        yield f"architecture is {trainer.architecture!r}; expected a name, an Architecture or a Keras model"
+    if own and (trainer.options or trainer.head):
+        yield "options and head are for registered architectures; a model of your own comes with its own"
+    if own and trainer.precision != "float32":
+        yield "precision is for registered architectures; a model of your own was built in its own"
+    for name, (fits, expected) in _RANGES.items():
+        value = getattr(trainer, name)
+        if not fits(value):
+            yield f"{name} is {value!r}; expected {expected}"
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _none_or_whole(value: object) -> bool:
+    return value is None or _whole(value)
+
+
+_MONITORS = (lambda value: value in get_args(Monitor), "'val_accuracy' or 'val_loss'")
+_COUNT = (_whole, "a whole number of at least 1")
+_NONE_OR_COUNT = (_none_or_whole, "a whole number of at least 1, or None")
+_RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "batch_size": _COUNT,
+    "epochs": _COUNT,
+    "steps_per_epoch": _NONE_OR_COUNT,
+    "early_stopping_patience": _NONE_OR_COUNT,
+    "reduce_lr_patience": _NONE_OR_COUNT,
+    "learning_rate": (_number, "a number above 0, such as 0.001"),
+    "reduce_lr_factor": (lambda value: _number(value) and value < 1, "a number between 0 and 1"),
+    "reduce_lr_minimum": (lambda value: value == 0 or _number(value), "0 or a number above it"),
+    "monitor": _MONITORS,
+    "early_stopping_monitor": _MONITORS,
+    "reduce_lr_monitor": _MONITORS,
+    "head": (lambda value: value is None or value in get_args(Head), "'sigmoid', 'softmax' or None"),
+    "precision": (lambda value: value in get_args(Precision), "'float32' or 'mixed_bfloat16'"),
+    "seed": (lambda value: value == 0 or (_whole(value) and value < 2**32), "a whole number from 0 to 2³² − 1"),
+    "class_weights": (
+        lambda value: value is None or value == "balanced" or isinstance(value, Mapping),
+        "None, 'balanced' or weights by class name",
+    ),
+    "augmentation": (
+        lambda value: value is None or isinstance(value, (str, Augmentation)),
+        "the name of a preset, an Augmentation or None",
+    ),
+}
+_MODES = {"val_accuracy": "max", "val_loss": "min"}  # Keras's "auto" guesses by the name

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from conftest import squares
+from keras import layers
+from PIL import Image
+
+from imgclf.architectures import registry
+from imgclf.classifier import Classifier
+from imgclf.dataset import Dataset
+from imgclf.errors import DatasetError, ImageError, ModelFileError, OptionError
+from imgclf.images import ImageSpec, fit_image, read_image
+
+NAMES = ("top", "bottom")
+
+
+def classifier(name="small_cnn", names=NAMES, **options):
+    keras.utils.set_random_seed(3)
+    options = options or {"filters": (4,), "dense": 4}
+    model = registry.build(name, (16, 16, 3), len(names), **options)
+    return Classifier(model, names, ImageSpec((16, 16)), {"note": "hé"})
+
+
+@pytest.fixture(scope="module")
+def sigmoid():
+    return classifier()
+
+
+@pytest.fixture(scope="module")
+def softmax():
+    return classifier("mnist_cnn", ("a", "b", "c"), head=None)
+
+
+def test_a_sigmoid_unit_is_the_second_class(sigmoid):
+    images, _ = squares(5)
+    said = sigmoid.predict(images)
+    unit = keras.ops.convert_to_numpy(sigmoid.model(images.astype(np.float32), training=False))[:, 0]
+    assert said.probabilities[:, 1] == pytest.approx(unit, abs=1e-6)
+    assert said.probabilities.sum(axis=1) == pytest.approx(np.ones(5))
+    assert said.names == [NAMES[int(p > 0.5)] for p in unit]
+
+
+def test_answers_do_not_depend_on_the_company(softmax):
+    """One by one, in odd numbers and in full batches the same, in the order given."""
+    images, _ = squares(45)
+    together = softmax.predict(images)
+    assert len(together) == 45
+    for part in (slice(0, 1), slice(3, 8), slice(10, 43)):
+        assert np.allclose(softmax.predict(images[part]).probabilities, together.probabilities[part], atol=1e-6)
+    turned = softmax.predict(images[::-1])
+    assert np.allclose(turned.probabilities, together.probabilities[::-1], atol=1e-6)
+    assert len(softmax.predict(images[:0])) == 0
+
+
+def test_paths_arrays_and_datasets_give_the_same(softmax, tmp_path):
+    images, _ = squares(3)
+    paths = []
+    for position, image in enumerate(images):
+        paths.append(tmp_path / f"{position}.png")
+        Image.fromarray(image).save(paths[-1])
+    wanted = softmax.predict(images).probabilities
+    for pictures in (paths, [str(path) for path in paths], tmp_path, Dataset.from_arrays(images), list(images)):
+        assert np.allclose(softmax.predict(pictures).probabilities, wanted, atol=1e-6)
+    assert softmax.predict(paths[1]).keys.tolist() == [str(paths[1])]
+    with pytest.raises(ImageError, match="Check the path"):
+        softmax.predict(tmp_path / "gone.png")
+
+
+def test_preparing_is_reading_and_fitting(sigmoid, tmp_path):
+    Image.fromarray(squares(1, (30, 20))[0][0]).save(tmp_path / "a.png")
+    keys, images = sigmoid.prepare(tmp_path / "a.png")
+    assert keys.tolist() == [str(tmp_path / "a.png")]
+    assert (images[0] == fit_image(read_image(tmp_path / "a.png"), sigmoid.spec)).all()
+
+
+def test_evaluation_joins_by_name_and_order(sigmoid):
+    images, labels = squares(7)
+    straight = sigmoid.evaluate(Dataset.from_arrays(images, labels, NAMES))
+    turned = sigmoid.evaluate(Dataset.from_arrays(images, 1 - labels, NAMES[::-1]))
+    assert straight.accuracy == turned.accuracy
+    assert straight.class_names == turned.class_names == NAMES
+    assert straight.true_labels.tolist() == turned.true_labels.tolist() == labels.tolist()
+    assert straight.keys.tolist() == [str(i) for i in range(7)]
+
+
+def test_evaluation_needs_labels_and_known_classes(sigmoid):
+    images, labels = squares(4)
+    with pytest.raises(DatasetError, match="Label them to evaluate"):
+        sigmoid.evaluate(Dataset.from_arrays(images, class_names=NAMES))
+    with pytest.raises(DatasetError, match="Rename their folders or files"):
+        sigmoid.evaluate(Dataset.from_arrays(images, labels, ("top", "middle")))
+    with pytest.raises(DatasetError, match="Load some"):
+        sigmoid.evaluate(Dataset.from_arrays(images, labels, NAMES).take([]))
+    with pytest.raises(OptionError, match=r"image_size=\(16, 16\)"):
+        sigmoid.evaluate(Dataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1], NAMES))
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "softmax"])
+def test_a_saved_file_answers_the_same(kind, tmp_path, request):
+    original = request.getfixturevalue(kind)
+    path = original.save(tmp_path / "new" / "squares.keras")
+    loaded = Classifier.load(path)
+    images, _ = squares(4)
+    assert (loaded.predict(images).probabilities == original.predict(images).probabilities).all()
+    assert (loaded.class_names, loaded.spec) == (original.class_names, original.spec)
+    assert loaded.provenance == {"note": "hé"}
+    assert [file.name for file in path.parent.iterdir()] == ["squares.keras"]
+
+
+PLAIN = """
+import sys, keras, numpy as np
+sys.modules["imgclf"] = None                     # as where it is not installed
+model = keras.saving.load_model(sys.argv[1])
+print(float(model(np.full((1, 16, 16, 3), 100, "float32"), training=False)[0, 0]))
+"""
+
+
+def test_plain_keras_opens_the_file_without_imgclf(sigmoid, tmp_path):
+    path = sigmoid.save(tmp_path / "a.keras")
+    done = subprocess.run([sys.executable, "-c", PLAIN, str(path)], capture_output=True, text=True, check=True)
+    wanted = sigmoid.predict(np.full((16, 16, 3), 100, np.uint8)).probabilities[0, 1]
+    assert float(done.stdout) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_foreign_file_needs_its_class_names(sigmoid, tmp_path):
+    sigmoid.model.save(tmp_path / "foreign.keras")
+    with pytest.raises(ModelFileError, match=r"1 output units and no class names.*Pass class_names=\[…\]"):
+        Classifier.load(tmp_path / "foreign.keras")
+    loaded = Classifier.load(tmp_path / "foreign.keras", NAMES)
+    assert np.allclose(loaded.predict(squares(2)[0]).probabilities, sigmoid.predict(squares(2)[0]).probabilities)
+    own = sigmoid.save(tmp_path / "own.keras")
+    assert Classifier.load(own, NAMES).class_names == NAMES
+    with pytest.raises(ModelFileError, match="Leave class_names out"):
+        Classifier.load(own, ("bottom", "top"))
+
+
+def rewritten(path, change):
+    """The archive with its record changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["imgclf.json"] = change(json.loads(members["imgclf.json"]))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.unlink(), r"Give the path of a \.keras file"),
+        (lambda path: path.write_bytes(b""), "Restore it from a copy, or train again"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-300]), "Restore it from a copy, or train again"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"logits", b"logitz", 1)), "damaged"),
+        (lambda path: rewritten(path, lambda record: json.dumps({**record, "schema": 99})), "Update imgclf"),
+        (lambda path: rewritten(path, lambda record: "{"), "Restore it from a copy"),
+        (lambda path: rewritten(path, lambda record: '{"schema": 1}'), "damaged record"),
+        (lambda path: rewritten(path, lambda record: json.dumps({**record, "class_names": ["a"]})), "at least two"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_said(sigmoid, tmp_path, damage, said):
+    path = sigmoid.save(tmp_path / "a.keras")
+    damage(path)
+    with pytest.raises((ModelFileError, OptionError), match=said):
+        Classifier.load(path)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    model = keras.Sequential([keras.Input((16, 16, 3)), layers.Lambda(lambda x: x), layers.Flatten(), layers.Dense(2)])
+    model.save(tmp_path / "lambda.keras")
+    with pytest.raises(ModelFileError, match="code inside the file is never run"):
+        Classifier.load(tmp_path / "lambda.keras", NAMES)
+
+
+def test_only_keras_files_are_written(sigmoid, tmp_path):
+    with pytest.raises(ModelFileError, match=r"Call it '.*squares\.h5\.keras'"):
+        sigmoid.save(tmp_path / "squares.h5")
+
+
+def test_a_failed_save_leaves_the_old_file(sigmoid, tmp_path, monkeypatch):
+    path = sigmoid.save(tmp_path / "a.keras")
+    before = path.read_bytes()
+
+    def broken(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", broken)
+    with pytest.raises(OSError, match="disk full"):
+        sigmoid.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.keras"]
+
+
+def test_any_keras_model_becomes_a_classifier():
+    pixels = keras.Input((9, 7, 1))
+    model = keras.Model(pixels, layers.Dense(3)(layers.Flatten()(pixels)))
+    own = Classifier.from_keras(model, ["x", "y", "z"], fit="pad", trained_on="nothing")
+    assert own.spec == ImageSpec((9, 7), "grayscale", "pad")
+    assert own.provenance == {"trained_on": "nothing"}
+    assert own.predict(np.zeros((20, 20, 3), np.uint8)).probabilities.sum() == pytest.approx(1)
+    assert repr(own).endswith("9×7×1 → x, y, z)")
+
+
+def test_what_does_not_fit_together_is_refused(sigmoid):
+    with pytest.raises(OptionError, match="each different"):
+        Classifier(sigmoid.model, ("a", "a"), sigmoid.spec)
+    with pytest.raises(OptionError, match="Make them agree"):
+        Classifier(sigmoid.model, NAMES, ImageSpec((8, 8)))
+    with pytest.raises(OptionError, match="Change its last layer"):
+        Classifier(sigmoid.model, ("a", "b", "c"), sigmoid.spec)

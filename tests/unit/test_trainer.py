@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import json
+import random
+
+import keras
+import numpy as np
+import pytest
+from conftest import squares
+from keras import layers
+
+from imgclf.architectures import Architecture, registry
+from imgclf.augmentation import Augmentation
+from imgclf.classifier import Classifier
+from imgclf.dataset import Dataset
+from imgclf.errors import DatasetError, OptionError, RunError, UnknownNameError
+from imgclf.trainer import Trainer
+
+NAMES = ("top", "bottom")
+QUICK = Trainer(
+    "small_cnn", options={"filters": (8,), "dense": 0}, optimizer="adam", learning_rate=1e-2, batch_size=8, epochs=4
+)
+
+
+def changed(trainer=QUICK, **settings):
+    return Trainer(
+        **{**{name: getattr(trainer, name) for name in trainer.__dataclass_fields__ if name != "_"}, **settings}
+    )
+
+
+def sets(count=48, names=NAMES, **options):
+    return Dataset.from_arrays(*squares(count, **options), names).split(validation=0.25)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return QUICK.fit(*sets(), run_dir=tmp_path_factory.mktemp("runs") / "squares", verbose=0)
+
+
+def test_it_learns_and_comes_back_with_the_best_epoch(run):
+    _, validation = sets()
+    evaluation = run.classifier.evaluate(validation)
+    assert evaluation.accuracy > 0.9
+    assert evaluation.accuracy == pytest.approx(run.best["val_accuracy"])
+    assert evaluation.loss == pytest.approx(run.best["val_loss"], rel=1e-4)
+    assert run.best["val_accuracy"] == max(run.history["val_accuracy"])
+    assert run.epochs == 4
+    assert run.last["loss"] == run.history["loss"][-1]
+    assert run.history["loss"][-1] < run.history["loss"][0]
+    assert str(run).startswith(f"best epoch {run.best_epoch} of 4: validation accuracy {evaluation.accuracy:.4f}")
+    assert f"best epoch {run.best_epoch} of 4" in repr(run)
+    assert len(run.table()) == 4
+    assert len(run.plot().axes) == 2
+
+
+def test_the_run_leaves_its_files(run):
+    assert sorted(path.name for path in run.run_dir.iterdir()) == ["best.keras", "config.json", "history.json"]
+    assert json.loads((run.run_dir / "history.json").read_text()) == run.history
+    config = json.loads((run.run_dir / "config.json").read_text())
+    assert Trainer.from_dict(config["trainer"]) == QUICK
+    assert config["train"]["pictures"] == 36
+    assert config["train"]["fingerprint"] == sets()[0].fingerprint
+    assert config["versions"]["keras"] == keras.__version__
+    best = Classifier.load(run.run_dir / "best.keras")
+    images, _ = squares(6, seed=9)
+    assert np.allclose(best.predict(images).probabilities, run.classifier.predict(images).probabilities, atol=1e-6)
+    assert best.provenance["best_epoch"] == run.best_epoch
+    assert best.provenance["figures"]["val_accuracy"] == run.best["val_accuracy"]
+
+
+def test_one_seed_one_result(run):
+    again = QUICK.fit(*sets(), verbose=0)
+    other = changed(seed=7).fit(*sets(), verbose=0)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert again.history[name] == run.history[name]
+        assert other.history[name] != run.history[name] or name.endswith("accuracy")
+    weights = zip(run.classifier.model.get_weights(), again.classifier.model.get_weights(), strict=True)
+    assert all((one == two).all() for one, two in weights)
+
+
+def test_the_users_own_random_states_stay():
+    random.seed(5)
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002 - the state that Keras seeds
+    changed(epochs=1).fit(*sets(), verbose=0)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+
+
+def test_the_best_epoch_counts_not_the_last():
+    """Weights turned round after the second epoch: what comes back is the network from before."""
+
+    class Ruin(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.set_weights([-3 * weight for weight in self.model.get_weights()])
+
+    run = changed(callbacks=[Ruin()], learning_rate=1e-3).fit(*sets(), verbose=0)
+    assert run.best_epoch <= 2
+    assert run.last["val_loss"] > run.best["val_loss"]
+    assert run.classifier.evaluate(sets()[1]).loss == pytest.approx(run.best["val_loss"], rel=1e-4)
+
+
+def test_an_earlier_run_is_not_overwritten_unasked(run):
+    before = (run.run_dir / "best.keras").read_bytes()
+    with pytest.raises(RunError, match=r"'best\.keras'\)\. Choose another folder, or pass overwrite=True"):
+        QUICK.fit(*sets(), run_dir=run.run_dir, verbose=0)
+    assert (run.run_dir / "best.keras").read_bytes() == before
+    with pytest.raises(RunError, match="Give a folder"):
+        QUICK.fit(*sets(), run_dir=run.run_dir / "config.json", verbose=0)
+
+
+def test_overwriting_starts_afresh(tmp_path):
+    trainer = changed(epochs=1)
+    trainer.fit(*sets(), run_dir=tmp_path, verbose=0)
+    (tmp_path / "notes.txt").write_text("mine")
+    trainer.fit(*sets(), run_dir=tmp_path, overwrite=True, verbose=0)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert len(json.loads((tmp_path / "history.json").read_text())["loss"]) == 1
+
+
+def test_validation_classes_are_matched_by_name(run):
+    train, _ = sets()
+    images, labels = squares(12, seed=4)
+    turned = Dataset.from_arrays(images, 1 - labels, NAMES[::-1])
+    straight = Dataset.from_arrays(images, labels, NAMES)
+    figures = [changed(epochs=1).fit(train, part, verbose=0).best["val_loss"] for part in (straight, turned)]
+    assert figures[0] == figures[1]
+
+
+def test_early_stopping_and_learning_rate_reduction():
+    trainer = changed(
+        epochs=30, learning_rate=1e-9, early_stopping_patience=4, reduce_lr_patience=2, reduce_lr_minimum=1e-12
+    )
+    run = trainer.fit(*sets(), verbose=0)
+    assert run.epochs < 30
+    assert run.history["learning_rate"][0] == pytest.approx(1e-9)
+    assert run.history["learning_rate"][-1] < 1e-9
+
+
+def test_steps_per_epoch_and_augmentation():
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    trainer = changed(steps_per_epoch=7, epochs=2, augmentation=Augmentation(rotation_range=5), callbacks=[Count()])
+    trainer.fit(*sets(), verbose=0)  # 36 pictures in batches of 8 are 5 steps: an epoch spans passes
+    assert seen == [*range(7), *range(7)]
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_architecture_trains(name):
+    """One step each, at the smallest size: also for a network that is added later."""
+    options = {
+        "vgg16_bn": {"dense": (4,)},
+        "small_cnn": {"filters": (4,), "dense": 4},
+        "bn_cnn": {"filters": (4,), "dense": 4},
+    }
+    trainer = Trainer(name, options=options.get(name, {}), epochs=1, steps_per_epoch=1, batch_size=4)
+    run = trainer.fit(*sets(8, size=(32, 32)), verbose=0)
+    assert np.isfinite(run.best["val_loss"])
+
+
+def test_three_classes():
+    images, labels = squares(24)
+    labels = np.where(np.arange(24) % 3 == 0, 2, labels)
+    run = changed(epochs=1).fit(*Dataset.from_arrays(images, labels, ["a", "b", "c"]).split(), verbose=0)
+    assert run.classifier.predict(images).probabilities.shape == (24, 3)
+
+
+@pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (2, "softmax"), (1, None), (2, None)])
+def test_a_model_of_ones_own_is_trained_and_stays_as_it_was(units, activation):
+    pixels = keras.Input((16, 16, 3))
+    x = layers.Flatten()(layers.Conv2D(3, 3, activation="relu")(layers.Rescaling(1 / 255)(pixels)))
+    model = keras.Model(pixels, layers.Dense(units, activation)(layers.Dropout(0.1)(x)))
+    before = [weight.copy() for weight in model.get_weights()]
+    run = Trainer(model, optimizer="adam", learning_rate=1e-2, batch_size=8, epochs=5).fit(*sets(), verbose=0)
+    assert all((one == two).all() for one, two in zip(before, model.get_weights(), strict=True))
+    evaluation = run.classifier.evaluate(sets()[1])
+    assert evaluation.loss == pytest.approx(run.best["val_loss"], rel=1e-3, abs=1e-5)
+    assert evaluation.accuracy > 0.7
+    with pytest.raises(OptionError, match="Load the pictures with its image_size"):
+        Trainer(model, epochs=1).fit(*sets(8, size=(20, 20)), verbose=0)
+
+
+def test_an_architecture_need_not_be_registered():
+    own = Architecture("own", lambda pixels: layers.GlobalAveragePooling2D()(pixels), (16, 16, 3))
+    assert changed(architecture=own, options={}, epochs=1).fit(*sets(), verbose=0).classifier.model.name == "own"
+
+
+def test_class_weights():
+    images, labels = squares(40)
+    rare = np.flatnonzero((labels == 0) | (np.arange(40) < 10))
+    data = Dataset.from_arrays(images, labels, NAMES).take(rare)
+    balanced, by_name = (
+        changed(epochs=1, class_weights=weights).fit(data, data, verbose=0).history["loss"]
+        for weights in ("balanced", {"top": 25 / 40, "bottom": 25 / 10})
+    )
+    assert balanced == pytest.approx(by_name)
+    assert balanced != changed(epochs=1).fit(data, data, verbose=0).history["loss"]
+    with pytest.raises(OptionError, match="expected one for each of 'top', 'bottom'"):
+        changed(class_weights={"top": 1.0}).fit(data, data, verbose=0)
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.set_weights([weight * np.nan for weight in self.model.get_weights()])
+
+    wanted = r"epoch 2, step 1, on the pictures '.*Epoch 1 was the best before it.*Lower the learning rate"
+    with pytest.raises(RunError, match=wanted):
+        changed(callbacks=[Spoil()]).fit(*sets(), run_dir=tmp_path, verbose=0)
+    best = Classifier.load(tmp_path / "best.keras")
+    assert all(np.isfinite(weight).all() for weight in best.model.get_weights())
+
+
+def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):
+    run = changed(precision="mixed_bfloat16", epochs=2).fit(*sets(), run_dir=tmp_path, verbose=0)
+    model = Classifier.load(tmp_path / "best.keras").model
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+    assert np.allclose(
+        model.predict_on_batch(squares(4)[0].astype(np.float32)),
+        run.classifier.predict(squares(4)[0]).probabilities[:, 1:],
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"epochs": 0, "batch_size": 2.5}, "batch_size is 2.5.*epochs is 0; expected a whole number of at least 1"),
+        ({"learning_rate": -1}, "above 0"),
+        ({"steps_per_epoch": 0}, "or None"),
+        ({"seed": -1}, "whole number from 0"),
+        ({"monitor": "val_acc"}, "'val_accuracy' or 'val_loss'"),
+        ({"precision": "float16"}, "'mixed_bfloat16'"),
+        ({"class_weights": "auto"}, "'balanced' or weights"),
+        ({"reduce_lr_factor": 2}, "between 0 and 1"),
+        ({"head": "relu"}, "'sigmoid', 'softmax'"),
+        ({"architecture": 7}, "a name, an Architecture or a Keras model"),
+        ({"augmentation": 3}, "the name of a preset"),
+    ],
+)
+def test_settings_out_of_range_are_all_named(settings, said):
+    with pytest.raises(OptionError, match=said):
+        changed(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"architecture": "smal_cnn"}, "Did you mean 'small_cnn'"),
+        ({"optimizer": "adan"}, "Did you mean 'ada"),
+        ({"augmentation": "bok"}, "Did you mean 'book'"),
+    ],
+)
+def test_unknown_names_get_a_suggestion(settings, said):
+    with pytest.raises(UnknownNameError, match=said):
+        changed(**settings)
+
+
+def test_models_of_ones_own_come_with_their_options():
+    pixels = keras.Input((16, 16, 3))
+    model = keras.Model(pixels, layers.Dense(2, "softmax")(layers.Flatten()(pixels)))
+    with pytest.raises(OptionError, match="comes with its own"):
+        Trainer(model, options={"dense": 3})
+    with pytest.raises(OptionError, match="built in its own"):
+        Trainer(model, precision="mixed_bfloat16")
+
+
+def test_a_recipe_survives_json():
+    trainer = changed(
+        augmentation=Augmentation.preset("book"),
+        class_weights={"top": 1.0, "bottom": 2.0},
+        optimizer_options={"beta_1": 0.8},
+    )
+    content = json.loads(json.dumps(trainer.to_dict()))
+    assert Trainer.from_dict(content) == trainer
+    with pytest.raises(UnknownNameError, match="Did you mean 'epochs'"):
+        Trainer.from_dict({**content, "epoch": 3})
+    with_callbacks = changed(callbacks=[keras.callbacks.TerminateOnNaN()]).to_dict()
+    with pytest.warns(UserWarning, match="'TerminateOnNaN' are not in the file. Pass them again"):
+        Trainer.from_dict(with_callbacks)
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "said"),
+    [
+        (lambda train, validation: (train.take([]), validation), DatasetError, "training set holds no pictures"),
+        (lambda train, validation: (train, validation.take([])), DatasetError, "validation set holds no pictures"),
+        (lambda train, validation: (train, sets(8, size=(8, 8))[1]), OptionError, "Load both with the same image_size"),
+        (lambda train, validation: (train, sets(8, ("top", "left"))[1]), DatasetError, "Rename their folders"),
+        (
+            lambda train, validation: (train.take(np.flatnonzero(train.labels == 0)), validation),
+            DatasetError,
+            "'bottom'",
+        ),
+        (
+            lambda train, validation: (Dataset.from_arrays(squares(4)[0], class_names=NAMES), validation),
+            DatasetError,
+            "Label them to train",
+        ),
+    ],
+)
+def test_sets_that_cannot_be_trained_on_are_refused(part, error, said):
+    with pytest.raises(error, match=said):
+        QUICK.fit(*part(*sets()), verbose=0)
+
+
+def test_wrong_optimizer_options_are_said():
+    with pytest.raises(OptionError, match="Mend optimizer_options"):
+        changed(optimizer_options={"momentumm": 0.9}).fit(*sets(), verbose=0)
