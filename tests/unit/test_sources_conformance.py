@@ -23,6 +23,7 @@ from imgclf.sources import (
     ArraySource,
     CsvPixelsSource,
     DatasetSource,
+    DrawnPets,
     FilenameSource,
     FolderSource,
     Samples,
@@ -51,6 +52,10 @@ def picture(number: int, seed: int, channels: int = 3) -> np.ndarray:
 def write(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(path)
+
+
+def drawn(root: Path, order: list[int], seed: int) -> DatasetSource:
+    return DrawnPets(len(order), seed=seed, image_size=(16, 16))
 
 
 def folders(root: Path, order: list[int], seed: int) -> DatasetSource:
@@ -97,6 +102,7 @@ ENTRIES = [
     Entry("filename, unlabelled", unlabelled),
     Entry("csv", table, has_order=False),
     Entry("arrays", arrays, has_order=False),
+    Entry("drawn pets", drawn, has_order=False),
     Entry("user's own", users_own, has_order=False, ours=False),
 ]
 ORDER = list(range(12))
@@ -215,7 +221,7 @@ class scandir_backwards:  # noqa: N801 (stands for a function)
 def test_numbers_in_keys_count_by_value(entry: Entry, source: DatasetSource) -> None:
     numbers = [int(re.findall(r"\d+", key)[-1]) for key in source.samples().keys.tolist()]
     starts = [i for i in range(1, len(numbers)) if numbers[i] < numbers[i - 1]]
-    groups = len(source.class_names) if entry.name in ("folder", "filename") else 1
+    groups = len(source.class_names) if entry.name in ("folder", "filename", "drawn pets") else 1
     assert len(starts) < groups, f"10 stands before 2: {numbers}"
 
 

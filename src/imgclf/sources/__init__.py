@@ -3,6 +3,7 @@
 from .arrays import ArraySource
 from .base import UNLABELLED, DatasetSource, Samples
 from .csv_pixels import CsvPixelsSource
+from .drawn_pets import DrawnPets
 from .filename import FilenameSource
 from .folder import FolderSource
 from .listing import Ignored
@@ -12,6 +13,7 @@ __all__ = [
     "ArraySource",
     "CsvPixelsSource",
     "DatasetSource",
+    "DrawnPets",
     "FilenameSource",
     "FolderSource",
     "Ignored",

@@ -14,7 +14,7 @@ UNLABELLED = -1
 """The label of a picture whose class is not known."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Samples:
     """The names of a source's pictures and their labels, nothing decoded yet.
 
@@ -24,23 +24,24 @@ class Samples:
         labels: ``(n,)`` int32: positions in the source's ``class_names``; −1 for a picture without a label.
 
     Raises:
-        DatasetError: keys and labels differ in number, or a key stands twice.
+        DatasetError: keys and labels differ in number, a key stands twice, or labels are no whole numbers.
     """
 
     keys: npt.NDArray[np.str_]
     labels: npt.NDArray[np.int32]
 
-    def __post_init__(self) -> None:
-        keys = np.asarray(self.keys, dtype=np.str_).reshape(-1)
-        labels = np.asarray(self.labels, dtype=np.int32).reshape(-1)
-        if len(keys) != len(labels):
-            raise DatasetError(f"{len(keys):,} keys and {len(labels):,} labels: give one label per key.")
-        unique, counts = np.unique(keys, return_counts=True)
-        if len(unique) != len(keys):
+    def __init__(self, keys: npt.ArrayLike, labels: npt.ArrayLike) -> None:
+        names, given = np.asarray(keys, dtype=np.str_).reshape(-1), np.asarray(labels).reshape(-1)
+        if given.size and given.dtype.kind not in "iu":
+            raise DatasetError(f"labels are {given.dtype}; expected whole numbers, positions in class_names. Convert.")
+        if len(names) != len(given):
+            raise DatasetError(f"{len(names):,} keys and {len(given):,} labels: give one label per key.")
+        unique, counts = np.unique(names, return_counts=True)
+        if len(unique) != len(names):
             twice = listed(str(key) for key in unique[counts > 1])
             raise DatasetError(f"keys must be unique, but these stand more than once: {twice}. Rename them.")
-        object.__setattr__(self, "keys", keys)
-        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "keys", names)
+        object.__setattr__(self, "labels", given.astype(np.int32))
 
     def __len__(self) -> int:
         return len(self.keys)
