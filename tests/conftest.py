@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
+from squares import squares
+
+import imgclf  # noqa: F401 - chooses the backend, before a test imports Keras
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
@@ -23,18 +25,6 @@ def real_data():
     if not REAL.is_dir():
         pytest.skip("no real pictures beside the project")
     return REAL
-
-
-def squares(count, size=(16, 16), seed=0):
-    """Noise with a bright square at the top left (class 0) or the bottom right (class 1): images, labels."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 90, (count, *size, 3), dtype=np.uint8)
-    labels = np.arange(count) % 2
-    half = size[0] // 2
-    for image, label in zip(images, labels, strict=True):
-        rows = slice(0, half) if label == 0 else slice(half, None)
-        image[rows, rows] += np.uint8(120)
-    return images, labels
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ has a state, and ``fit`` is called with ``shuffle=False``.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +36,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: False serves them in the set's order, for evaluation.
         steps: How many steps there are; None means one pass.
         class_weights: ``(k,)`` the weight of each class in the loss; None means 1 for all.
-        workers: Threads that prepare batches ahead of the step; 1 prepares them in between.
+        ahead: How many batches a thread prepares ahead of the step; 0 prepares each when it is asked for.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         steps: int | None = None,
         class_weights: npt.NDArray[np.float32] | None = None,
-        workers: int = 1,
+        ahead: int = 0,
     ) -> None:
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
+        # One worker, and the thread is ours: with more, Keras's own queue begins at step 0 in every epoch, and each
+        # epoch would see the same batches.
+        super().__init__(workers=1, use_multiprocessing=False)
         if batch_size < 1:
             raise OptionError(f"batch_size is {batch_size}; expected at least 1.")
         self.dataset = dataset
@@ -61,12 +64,31 @@ class Batches(keras.utils.PyDataset):
         self.steps_per_pass = -(-len(dataset) // batch_size)
         self.steps = self.steps_per_pass if steps is None else steps
         self.class_weights = class_weights
+        self.ahead = ahead
+        self._pool = ThreadPoolExecutor(1) if ahead else None
+        self._pending: dict[int, Future[Batch]] = {}
         self._order = lru_cache(maxsize=2)(self._permutation)  # threads may be in two passes at once
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> Batch:
+        if self._pool is None:
+            return self.batch(step)
+        for later in range(step, min(step + self.ahead + 1, self.steps)):
+            if later not in self._pending:
+                self._pending[later] = self._pool.submit(self.batch, later)
+        return self._pending.pop(step).result()
+
+    def close(self) -> None:
+        """Stop preparing; what is asked for from now on is prepared then."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._pool = None
+        self._pending.clear()
+
+    def batch(self, step: int) -> Batch:
+        """The batch of step *step*, from (seed, step) alone."""
         positions, passed = self.positions(step)
         pictures = self.dataset.pictures(positions)
         if self.augmentation is not None:

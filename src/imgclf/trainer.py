@@ -192,15 +192,18 @@ class Trainer:
                 best().save(folder / "best.keras")
 
         recorder = Recorder(batches, self.monitor, steps, folder, save_best)
-        trained.fit(
-            batches,
-            epochs=self.epochs,
-            steps_per_epoch=steps,
-            shuffle=False,  # the order is ours, not Keras's
-            validation_data=Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False),
-            callbacks=[recorder, *self._callbacks(verbose)],
-            verbose=verbose,
-        )
+        try:
+            trained.fit(
+                batches,
+                epochs=self.epochs,
+                steps_per_epoch=steps,
+                shuffle=False,  # the order is ours, not Keras's
+                validation_data=Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False),
+                callbacks=[recorder, *self._callbacks(verbose)],
+                verbose=verbose,
+            )
+        finally:
+            batches.close()
         return TrainingRun(best(), recorder.history, recorder.best_epoch, folder)
 
     def _network(self, train: Dataset) -> keras.Model:
@@ -223,7 +226,7 @@ class Trainer:
             augmentation=self.chosen_augmentation,
             steps=steps * self.epochs,
             class_weights=class_weights(self.class_weights, train),
-            workers=2,
+            ahead=2,
         )
 
     def _callbacks(self, verbose: Verbosity) -> list[keras.callbacks.Callback]:

@@ -31,6 +31,21 @@ def test_a_pass_shows_every_picture_once_with_its_label():
         assert labels.tolist() == [number % 3 for number in shown(batches[step])]
 
 
+def test_preparing_ahead_changes_nothing():
+    plain = Batches(numbered(), batch_size=4, seed=1, steps=9)
+    ahead = Batches(numbered(), batch_size=4, seed=1, steps=9, ahead=3)
+    for step in (0, 1, 0, 1, 2, 3, 7, 8, 4):  # Keras looks at two batches before it begins
+        assert shown(ahead[step]) == shown(plain[step])
+    ahead.close()
+    assert shown(ahead[5]) == shown(plain[5])
+
+
+def test_a_fault_while_preparing_ahead_arrives_at_its_step():
+    batches = Batches(numbered(), batch_size=4, steps=9, ahead=3, class_weights=np.ones(1, np.float32))
+    with pytest.raises(IndexError):
+        batches[0]
+
+
 def test_a_batch_depends_on_the_seed_and_the_step_alone():
     def batch(step, seed=1):
         return Batches(numbered(), batch_size=4, seed=seed, steps=9, augmentation=Augmentation.preset("book"))[step]

@@ -8,9 +8,9 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from conftest import squares
 from keras import layers
 from PIL import Image
+from squares import squares
 
 from imgclf.architectures import registry
 from imgclf.classifier import Classifier

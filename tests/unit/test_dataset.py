@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import squares
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from squares import squares
 
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, OptionError

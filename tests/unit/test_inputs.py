@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import squares
 from PIL import Image
+from squares import squares
 
 from imgclf.dataset import Dataset
 from imgclf.errors import ImageError, OptionError

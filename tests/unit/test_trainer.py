@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
-from conftest import squares
 from keras import layers
+from squares import squares
 
+from imgclf import _backend
 from imgclf.architectures import Architecture, registry
+from imgclf.architectures.own import logits_model
 from imgclf.augmentation import Augmentation
+from imgclf.batches import Batches
 from imgclf.classifier import Classifier
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, OptionError, RunError, UnknownNameError
@@ -23,9 +27,7 @@ QUICK = Trainer(
 
 
 def changed(trainer=QUICK, **settings):
-    return Trainer(
-        **{**{name: getattr(trainer, name) for name in trainer.__dataclass_fields__ if name != "_"}, **settings}
-    )
+    return replace(trainer, **settings)
 
 
 def sets(count=48, names=NAMES, **options):
@@ -76,6 +78,30 @@ def test_one_seed_one_result(run):
         assert other.history[name] != run.history[name] or name.endswith("accuracy")
     weights = zip(run.classifier.model.get_weights(), again.classifier.model.get_weights(), strict=True)
     assert all((one == two).all() for one, two in weights)
+
+
+@pytest.mark.parametrize("steps", [None, 3, 7])
+def test_every_step_is_the_next_batch_of_the_run(steps):
+    """The weights equal those of a plain loop over the batches: no step is lost, repeated or shuffled by Keras."""
+    last = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            last.extend(self.model.get_weights())
+
+    trainer = changed(steps_per_epoch=steps, epochs=3, augmentation="book", callbacks=[Keep()])
+    trainer = changed(trainer, optimizer="sgd", learning_rate=0.3)
+    train, validation = sets()
+    trainer.fit(train, validation, verbose=0)
+    with _backend.seeded(trainer.seed):
+        plain = logits_model(registry.build("small_cnn", (16, 16, 3), **trainer.options))
+        plain.compile(keras.optimizers.SGD(trainer.learning_rate), keras.losses.BinaryCrossentropy(from_logits=True))
+        count = (steps or 5) * 3
+        batches = Batches(train, batch_size=8, seed=trainer.seed, augmentation=trainer.chosen_augmentation, steps=count)
+        for step in range(count):
+            plain.train_on_batch(*batches[step])
+    for one, two in zip(last, plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
 
 
 def test_the_users_own_random_states_stay():
