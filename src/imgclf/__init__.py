@@ -1,0 +1,106 @@
+"""Labelled pictures in, a trustworthy image classifier out, and the reasons for its answers. On Keras 3.
+
+::
+
+    from imgclf import Dataset, Explainer, FolderSource, Trainer
+
+    data = Dataset.load(FolderSource("pets"), image_size=(150, 150))
+    train, validation = data.split(validation=0.2, seed=42)
+    run = Trainer("small_cnn", augmentation="book", epochs=30).fit(train, validation, run_dir="runs/pets")
+    print(run.classifier.evaluate(validation))
+    run.classifier.save("pets.keras")
+    Explainer(run.classifier).grad_cam("garfield.jpg").plot().savefig("why.png")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ._backend import choose_backend, missing_backend
+
+choose_backend()
+
+if TYPE_CHECKING:  # what readers, editors and type checkers see
+    from .architectures import Architecture as Architecture
+    from .architectures import registry as registry
+    from .augmentation import Augmentation as Augmentation
+    from .classifier import Classifier as Classifier
+    from .dataset import Dataset as Dataset
+    from .errors import BackendError as BackendError
+    from .errors import DatasetError as DatasetError
+    from .errors import ImageError as ImageError
+    from .errors import ImgclfError as ImgclfError
+    from .errors import ModelFileError as ModelFileError
+    from .errors import OptionError as OptionError
+    from .errors import RunError as RunError
+    from .errors import UnknownNameError as UnknownNameError
+    from .evaluation import Evaluation as Evaluation
+    from .evaluation import Predictions as Predictions
+    from .explainer import Explainer as Explainer
+    from .explainer import Explanation as Explanation
+    from .explainer import FeatureMaps as FeatureMaps
+    from .images import ImageSpec as ImageSpec
+    from .runs import TrainingRun as TrainingRun
+    from .sources import ArraySource as ArraySource
+    from .sources import CsvPixelsSource as CsvPixelsSource
+    from .sources import DatasetSource as DatasetSource
+    from .sources import DrawnPets as DrawnPets
+    from .sources import FilenameSource as FilenameSource
+    from .sources import FolderSource as FolderSource
+    from .sources import Samples as Samples
+    from .trainer import Trainer as Trainer
+
+# Each name and the module it is loaded from on first use: Keras takes seconds to import and then fixes the backend.
+_HOMES = {
+    "architectures": ("Architecture", "registry"),
+    "augmentation": ("Augmentation",),
+    "classifier": ("Classifier",),
+    "dataset": ("Dataset",),
+    "errors": (
+        "BackendError",
+        "DatasetError",
+        "ImageError",
+        "ImgclfError",
+        "ModelFileError",
+        "OptionError",
+        "RunError",
+        "UnknownNameError",
+    ),
+    "evaluation": ("Evaluation", "Predictions"),
+    "explainer": ("Explainer", "Explanation", "FeatureMaps"),
+    "images": ("ImageSpec",),
+    "runs": ("TrainingRun",),
+    "sources": (
+        "ArraySource",
+        "CsvPixelsSource",
+        "DatasetSource",
+        "DrawnPets",
+        "FilenameSource",
+        "FolderSource",
+        "Samples",
+    ),
+    "trainer": ("Trainer",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - built from the one table above; a test compares it with the imports
+
+
+if not TYPE_CHECKING:  # hidden from type checkers, so that a misspelt name is an error there too
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("imgclf")
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(import_module(f".{_HOME[name]}", __name__), name)
+        except ModuleNotFoundError as error:
+            if (no_backend := missing_backend(error)) is not None:
+                raise no_backend from error
+            raise
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,250 @@
+"""Which tensor of a model is the logit, and the score that is differentiated.
+
+A saturated softmax or sigmoid has no gradient, so explanations use what enters it.  Nothing is cut off: the head's
+input is recorded while the model runs, and ``activation(recorded)`` must give the model's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from .._backend import no_grad
+from ..errors import OptionError
+from .taps import LayerInfo, forward, leaf_path, shadowed, walk, watched
+
+Floats = npt.NDArray[np.float32]
+
+_PASSING = ("Reshape", "Flatten", "Dropout", "Identity", "Squeeze", "Cast", "Activation")
+_LINEAR = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Conv2D)
+
+
+@dataclass(frozen=True, repr=False)
+class Head:
+    """What is explained; ``print`` it to read it in words.
+
+    Attributes:
+        path: The layer whose input or output is the logit; None where no layer makes the model's output.
+        activation: What turns the logits into the model's output: ``"softmax"``, ``"sigmoid"`` or ``"linear"``.
+        recorded: ``"activation"``: the argument of that layer's activation; ``"input"``: that layer's input;
+            ``"output"``: the model's output itself.
+        units: How many logits a picture has; one unit tells two classes apart.
+    """
+
+    path: str | None
+    activation: Literal["softmax", "sigmoid", "linear"]
+    recorded: Literal["activation", "input", "output"]
+    units: int
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are: two for one unit."""
+        return max(self.units, 2)
+
+    def __repr__(self) -> str:
+        rule = "1 unit: class 1 is +z, class 0 is −z" if self.units == 1 else f"{self.units} units: class c is z[c]"
+        if self.recorded == "output":
+            where = f"the output of {self.path!r}" if self.path else "the model's output"
+            return f"Head(logit z: {where} as it is, no softmax or sigmoid follows; {rule})"
+        return f"Head(logit z: what enters the {self.activation} in {self.path!r}; {rule})"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one pass over a few pictures tells about a model: its leaf calls in order, and its head."""
+
+    layers: tuple[LayerInfo, ...]
+    head: Head
+
+
+def probe(model: Any, images: npt.NDArray[Any]) -> Probe:
+    """Run the model once on *images* ``(n, h, w, c)`` and find its layers and its head.
+
+    Raises:
+        OptionError: the model has no weights yet, several outputs, an output that is not ``(n, classes)``, or an
+            output that looks like probabilities although no softmax or sigmoid was found that made it.
+    """
+    leaves = dict(walk(model))
+    _check(model, leaves)
+    record: list[tuple[str, Any, Any]] = []
+
+    def on_call(path: str, inputs: Any, output: Any) -> Any:
+        record.append((path, inputs, output))
+        return output
+
+    with no_grad(), watched(leaves, on_call):
+        output = single(forward(model, images))
+    if len(output.shape) != 2:
+        raise OptionError(
+            f"the model's output has the shape {tuple(output.shape)}; expected (pictures, classes). "
+            "Explain a model that classifies: one row of scores for each picture."
+        )
+    layers = tuple(
+        LayerInfo(path, type(leaves[leaf_path(path, leaves)]).__name__, tuple(out.shape[1:]), _dtype(out))
+        for path, _, out in record
+        if len(out.shape) > 1 and out.shape[0] == len(images)
+    )
+    return Probe(layers, _head(leaves, record, output))
+
+
+def single(output: Any) -> Any:
+    """The one tensor of a model's output, also where it comes in a dict or a list of one.
+
+    Raises:
+        OptionError: there are several.
+    """
+    if isinstance(output, Mapping):
+        output = [output["probabilities"]] if "probabilities" in output else list(output.values())
+    if isinstance(output, (list, tuple)):
+        if len(output) != 1:
+            raise OptionError(
+                f"the model has {len(output)} outputs; expected one. "
+                "Choose it: keras.Model(model.inputs, model.outputs[0])."
+            )
+        return output[0]
+    return output
+
+
+@contextmanager
+def logits_recorded(leaves: Mapping[str, Any], head: Head) -> Iterator[dict[str, Any]]:
+    """A block in which a pass leaves the head's logits under ``"logits"``, where the output itself is not the logit."""
+    box: dict[str, Any] = {}
+    if head.recorded == "output" or head.path is None:
+        yield box
+        return
+    leaf = leaves[leaf_path(head.path, leaves)]
+    argument: list[Any] = []
+
+    def on_call(path: str, inputs: Any, output: Any) -> Any:
+        if path == head.path:
+            box["logits"] = argument[-1] if head.recorded == "activation" else inputs
+        return output
+
+    original: Any = getattr(leaf, "activation", None)
+
+    def activation(logits: Any, *args: Any, **kwargs: Any) -> Any:
+        argument.append(logits)
+        return original(logits, *args, **kwargs)
+
+    shadows = [(leaf, "activation", activation)] if head.recorded == "activation" else []
+    with shadowed(shadows), watched({leaf_path(head.path, leaves): leaf}, on_call):
+        yield box
+
+
+def class_score(logits: Any, labels: npt.NDArray[np.int64] | None) -> tuple[Any, Any]:
+    """The score of one class for each picture, and that class.
+
+    Args:
+        logits: Tensor ``(n, units)``.
+        labels: ``(n,)`` the classes asked for; None means the likeliest class of each picture.
+
+    Returns:
+        ``(scores, labels)``, tensors ``(n,)``.  With one unit the score is +z for class 1 and −z for class 0, so that
+        the two explanations are each other's negative, exactly.
+    """
+    if logits.shape[-1] == 1:
+        positive = logits[:, 0] > 0 if labels is None else ops.convert_to_tensor(labels == 1)
+        sign = ops.where(positive, ops.ones_like(logits[:, 0]), -ops.ones_like(logits[:, 0]))
+        return logits[:, 0] * sign, ops.cast(positive, "int32")
+    chosen = ops.argmax(logits, axis=-1) if labels is None else ops.convert_to_tensor(labels.astype(np.int32))
+    return ops.sum(logits * ops.one_hot(chosen, logits.shape[-1], dtype=logits.dtype), axis=-1), chosen
+
+
+def probabilities(head: Head, logits: npt.NDArray[Any], output: npt.NDArray[Any]) -> Floats:
+    """What the model says of every class: ``(n, classes)``, two columns for one unit.
+
+    Args:
+        head: How the model turns logits into its output.
+        logits: ``(n, units)`` as recorded.
+        output: ``(n, units)`` as the model gave it.
+
+    Raises:
+        OptionError: the logits are not finite, or do not give this output.
+    """
+    if not np.isfinite(logits).all():
+        raise OptionError(
+            "the model's logits are not finite (NaN or infinite): its training diverged or its weights are damaged. "
+            "Load an earlier state of it."
+        )
+    z = logits.astype(np.float64)
+    found = _sigmoid(z) if head.activation == "sigmoid" or head.units == 1 else _softmax(z)
+    # A softmax in bfloat16, with its 8 binary digits, is a few thousandths off.
+    tolerance = 2e-2 if min(logits.dtype.itemsize, output.dtype.itemsize) == 2 else 1e-4
+    if head.activation != "linear" and not np.allclose(found, output.astype(np.float64), atol=tolerance):
+        raise OptionError(
+            f"{head.activation} of what was recorded in {head.path!r} does not give the model's output, so its logits "
+            f"are not known. {_ADVICE}"
+        )
+    p = found if head.activation == "linear" else output.astype(np.float64)
+    return np.asarray(np.concatenate([1 - p, p], axis=1) if head.units == 1 else p, dtype=np.float32)
+
+
+_ADVICE = (
+    "End the model in Dense(classes, name='logits') and Activation('softmax'), or Dense(1) and Activation('sigmoid'), "
+    "each a layer of its own."
+)
+
+
+def _head(leaves: Mapping[str, Any], record: Sequence[tuple[str, Any, Any]], output: Any) -> Head:
+    """Walk back from the output, through what only reshapes, to the layer that made it."""
+    target, units = output, int(output.shape[-1])
+    while made := next((call for call in record if call[2] is target), None):  # the first: Dropout gives what it got
+        path, inputs, _ = made
+        leaf = leaves[leaf_path(path, leaves)]
+        kind, activation = type(leaf).__name__, _activation(leaf)
+        if kind in ("Softmax", "Sigmoid"):  # the layers, and the nodes that keras.ops leaves in a graph
+            return Head(path, "softmax" if kind == "Softmax" else "sigmoid", "input", units)
+        if activation in ("softmax", "sigmoid"):
+            return Head(path, "softmax" if activation == "softmax" else "sigmoid", "activation", units)
+        if isinstance(leaf, _LINEAR) and activation == "linear":
+            return Head(path, "linear", "output", units)
+        if kind not in _PASSING or activation != "linear" or inputs is target:
+            break
+        target = inputs
+    _refuse_probabilities(ops.convert_to_numpy(output).astype(np.float64))
+    return Head(made[0] if made else None, "linear", "output", units)
+
+
+def _activation(leaf: Any) -> str:
+    found = getattr(leaf, "activation", None)
+    return "linear" if found is None else str(getattr(found, "__name__", type(found).__name__))
+
+
+def _refuse_probabilities(output: npt.NDArray[np.float64]) -> None:
+    within = bool(((output >= 0) & (output <= 1)).all())
+    if within and (output.shape[-1] == 1 or np.allclose(output.sum(axis=-1), 1, atol=1e-2)):
+        raise OptionError(
+            "the model's outputs look like probabilities, but no softmax or sigmoid layer was found that made them; "
+            f"their gradients would mislead. {_ADVICE}"
+        )
+
+
+def _check(model: Any, leaves: Mapping[str, Any]) -> None:
+    if not model.built:
+        raise OptionError(f"the model {model.name!r} has no weights yet. Train it, or call it on a picture, first.")
+    first = [path for path, leaf in leaves.items() if getattr(leaf, "data_format", None) == "channels_first"]
+    if first:
+        raise OptionError(
+            f"the layer {first[0]!r} puts channels first; expected (height, width, channels). "
+            "Build the model with data_format='channels_last'."
+        )
+
+
+def _dtype(tensor: Any) -> str:
+    return str(keras.backend.standardize_dtype(tensor.dtype))
+
+
+def _sigmoid(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))  # no overflow, whatever z
+
+
+def _softmax(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = np.exp(z - z.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

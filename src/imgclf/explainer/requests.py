@@ -1,0 +1,192 @@
+"""What the user asks for → what the passes take: pictures, layers and classes, or an error that says what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ImageError, OptionError, listed, unknown_name
+from ..images import ImageSpec
+from ..inputs import chunks
+from .taps import LayerInfo
+
+Layers = str | Sequence[str] | None
+ClassName = str | int | Sequence[str | int] | None
+Labels = npt.NDArray[np.int64]
+Shape = tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Pictures ready for the model.
+
+    Attributes:
+        keys: ``(n,)`` their names.
+        shown: uint8 ``(n, h, w, c)``, for drawing.
+        taken: float ``(n, h, w, c)``, as the model takes them.
+    """
+
+    keys: tuple[str, ...]
+    shown: npt.NDArray[np.uint8]
+    taken: npt.NDArray[Any]
+
+
+def pictures(images: Any, shape: Shape, classifier: Any = None) -> Given:
+    """The pictures in *images*: a path, a folder, several, an array ``([n,] h, w, c)``, or a Dataset.
+
+    Args:
+        images: What the user gave.
+        shape: The model's ``(h, w, c)``, None where it is not fixed; None where it is not known.
+        classifier: Prepares them where there is one; else uint8 arrays become float32 and float arrays stay.
+
+    Raises:
+        OptionError: no pictures, an array of the wrong shape, or paths for a model whose input size is not fixed.
+        ImageError: a file that cannot be read.
+    """
+    if classifier is not None:
+        keys, pixels = classifier.prepare(images)
+        return _checked(Given(tuple(map(str, keys)), pixels, pixels.astype(np.float32)), shape)
+    if hasattr(images, "images") and hasattr(images, "keys"):  # a Dataset
+        pixels, keys = np.asarray(images.images), tuple(map(str, images.keys))
+    elif _is_paths(images):
+        keys, pixels = _read(images, shape)
+    else:
+        pixels = np.asarray(images)
+        pixels = pixels[None] if pixels.ndim == 3 else pixels
+        keys = tuple(map(str, range(len(pixels) if pixels.ndim else 0)))
+    if pixels.ndim != 4 or pixels.dtype.kind not in "uif":
+        raise OptionError(
+            f"images are {pixels.dtype} of shape {pixels.shape}; expected numbers of shape (height, width, channels) "
+            "or (n, height, width, channels), a path, a list of paths, or a Dataset."
+        )
+    taken = pixels if pixels.dtype.kind == "f" else pixels.astype(np.float32)
+    return _checked(Given(keys, _shown(pixels), taken), shape)
+
+
+def choose_layers(layers: Layers, known: Sequence[LayerInfo]) -> tuple[LayerInfo, ...]:
+    """The feature maps among *known* that *layers* names, in the order of the network.
+
+    Args:
+        layers: ``"maps"`` (all), ``"last"``, a path, the last part of one, a glob (``"conv*"``), or several of these.
+        known: All layers of the network.
+
+    Raises:
+        UnknownNameError: a name or glob that no layer answers to.
+        OptionError: the network has no feature maps, or a layer that was named has none.
+    """
+    maps = [layer for layer in known if layer.is_spatial]
+    if not maps:
+        raise OptionError(
+            "no layer of this model gives a feature map (height, width, channels) of more than one pixel. "
+            "Explain a convolutional network."
+        )
+    chosen: set[str] = set()
+    for wanted in [layers] if isinstance(layers, str) else list(layers or ["maps"]):
+        chosen |= {layer.path for layer in _named(wanted, known, maps)}
+    return tuple(layer for layer in maps if layer.path in chosen)
+
+
+def choose_labels(
+    class_name: ClassName, count: int, class_names: tuple[str, ...] | None, classes: int
+) -> Labels | None:
+    """The class to explain for each of *count* pictures, ``(count,)``; None for the likeliest.
+
+    Raises:
+        UnknownNameError: a name that no class has.
+        OptionError: a number out of range, a name where names are unknown, or not one class per picture.
+    """
+    if class_name is None:
+        return None
+    if isinstance(class_name, (str, int, np.integer)):
+        return np.full(count, _label(class_name, class_names, classes), dtype=np.int64)
+    asked = list(class_name)
+    if len(asked) != count:
+        raise OptionError(
+            f"class_name has {len(asked)} entries for {count} pictures; give one class for all, or one per picture."
+        )
+    return np.asarray([_label(one, class_names, classes) for one in asked], dtype=np.int64)
+
+
+def _label(asked: Any, class_names: tuple[str, ...] | None, classes: int) -> int:
+    if isinstance(asked, str):
+        if class_names is None:
+            raise OptionError(
+                f"class_name is {asked!r}, but the names of this model's classes are not known. Give the class as a "
+                "whole number, or make Explainer(model, class_names=[…])."
+            )
+        if asked not in class_names:
+            raise unknown_name("class", asked, class_names)
+        return class_names.index(asked)
+    if isinstance(asked, (bool, np.bool_)) or not isinstance(asked, (int, np.integer)) or not 0 <= asked < classes:
+        raise OptionError(
+            f"class_name is {asked!r}; expected the name of a class or a whole number from 0 to {classes - 1}."
+        )
+    return int(asked)
+
+
+def _named(wanted: str, known: Sequence[LayerInfo], maps: Sequence[LayerInfo]) -> Sequence[LayerInfo]:
+    if wanted == "maps":
+        return maps
+    if wanted == "last":
+        return maps[-1:]
+    found = [layer for layer in known if layer.path == wanted] or [
+        layer for layer in known for name in (layer.path, layer.path.rpartition("/")[2]) if fnmatchcase(name, wanted)
+    ]
+    if not found:
+        raise unknown_name("layer", wanted, [layer.path for layer in known])
+    spatial = [layer for layer in found if layer.is_spatial]
+    if not spatial:
+        raise OptionError(
+            f"the layer {found[0].path!r} gives {found[0].shape}, which is no feature map (height, width, channels). "
+            f"Choose among {listed(layer.path for layer in maps)}."
+        )
+    return spatial
+
+
+def _is_paths(images: Any) -> bool:
+    first = images[0] if isinstance(images, (list, tuple)) and images else images
+    return isinstance(first, (str, os.PathLike))
+
+
+def _read(paths: Any, shape: Shape) -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
+    height, width, channels = shape or (None, None, None)
+    if height is None or width is None or channels not in (1, 3):
+        raise OptionError(
+            f"the model takes pictures of shape {shape}, so files cannot be brought to its size. "
+            "Give an array (n, height, width, channels)."
+        )
+    parts = list(chunks(paths, ImageSpec((height, width), "rgb" if channels == 3 else "grayscale")))
+    empty = np.zeros((0, height, width, channels), np.uint8)
+    return tuple(key for keys, _ in parts for key in keys), np.concatenate([empty, *(part for _, part in parts)])
+
+
+def _checked(given: Given, shape: Shape) -> Given:
+    got = given.taken.shape
+    if not got[0]:
+        raise OptionError("images holds no pictures; give at least one.")
+    if shape is not None and any(want not in (None, have) for want, have in zip(shape, got[1:], strict=True)):
+        raise OptionError(
+            f"the pictures have the shape {got[1:]}; the model takes {shape}. "
+            "Resize them with fit_image, or give paths."
+        )
+    if not np.isfinite(given.taken).all():
+        raise ImageError("the pictures hold values that are not finite (NaN or infinite). Replace them.")
+    return given
+
+
+def _shown(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Pixels for drawing only: 0..1 and 0..255 as they are meant, any other range stretched from least to greatest."""
+    if pixels.dtype == np.uint8 or not pixels.size:
+        return pixels.astype(np.uint8)
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0 or high > 255:
+        scaled = (pixels - low) / (high - low or 1) * 255
+    else:
+        scaled = pixels * 255 if pixels.dtype.kind == "f" and high <= 1 else pixels
+    return np.asarray(np.round(np.nan_to_num(scaled)), dtype=np.uint8)

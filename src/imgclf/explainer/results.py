@@ -1,0 +1,188 @@
+"""What an explainer found: frozen records of arrays that draw themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError, unknown_name
+from ..files import replacing
+from ..plots import blend, channel_grid, feature_map_strips, heatmap_rows
+from ..tables import Table
+from .cam import heatmap, is_blank
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FeatureMaps:
+    """What the layers of a network make of some pictures.
+
+    Attributes:
+        keys: ``n`` names of pictures.
+        images: uint8 ``(n, height, width, channels)``.
+        maps: The path of a layer → its output, float32 ``(n, h, w, c)``; in the order of the network.
+    """
+
+    keys: tuple[str, ...]
+    images: Pixels
+    maps: Mapping[str, Floats]
+
+    def __repr__(self) -> str:
+        return f"FeatureMaps({len(self.keys)} pictures × {_layers(self.maps)})"
+
+    def plot(self, image: int | str = 0, layer: str | None = None, channels: int = 16) -> Figure:
+        """A strip of every layer's first channels, or all channels of one layer.
+
+        Every channel is drawn from its own least value (dark) to its own greatest (bright).
+
+        Args:
+            image: Which picture: its position or its key.
+            layer: The path of one layer; None draws all of them.
+            channels: How many channels of each layer a strip shows.
+        """
+        row = self._row(image)
+        if layer is not None:
+            return channel_grid(_of(self.maps, layer)[row], title=f"{layer}: {self.keys[row]}")
+        maps = {path: values[row] for path, values in self.maps.items()}
+        return feature_map_strips(self.images[row], maps, channels=channels, title=self.keys[row])
+
+    def save(
+        self, path: str | os.PathLike[str], image: int | str = 0, layer: str | None = None, channels: int = 16
+    ) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, whole or not at all; returns the path."""
+        return _save(self.plot(image, layer, channels), path)
+
+    def _row(self, image: int | str) -> int:
+        if isinstance(image, str):
+            if image not in self.keys:
+                raise unknown_name("picture", image, self.keys)
+            return self.keys.index(image)
+        if not 0 <= image < len(self.keys):
+            raise OptionError(f"image is {image}; expected a key, or a position from 0 to {len(self.keys) - 1}.")
+        return int(image)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Which parts of some pictures speak for a class: one signed map per picture and layer.
+
+    Attributes:
+        keys: ``n`` names of pictures.
+        images: uint8 ``(n, height, width, channels)``.
+        class_names: ``n`` names: the class that each picture's maps speak for.
+        labels: ``(n,)`` the same classes as numbers.
+        probabilities: float32 ``(n, k)``: the model's answer for every class.
+        scores: float32 ``(n,)``: what was differentiated: the class's logit, before softmax or sigmoid.
+        method: How the maps were made: ``"grad_cam"``.
+        maps: The path of a layer → float32 ``(n, h, w)`` of any sign, above 0 where the picture speaks for the class.
+            ReLU and scaling happen only in drawing.
+    """
+
+    keys: tuple[str, ...]
+    images: Pixels
+    class_names: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    probabilities: Floats
+    scores: Floats
+    method: str
+    maps: Mapping[str, Floats]
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.method}: {len(self.keys)} pictures × {_layers(self.maps)})"
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    @property
+    def blank(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """Layer → ``(n,)``: whether nothing in the map speaks for the class, so that it is drawn empty."""
+        return {path: is_blank(values) for path, values in self.maps.items()}
+
+    def table(self) -> Table:
+        """One row per picture: key, class, probability, score, and how many of the layers are blank."""
+        blank = np.sum(list(self.blank.values()), axis=0)
+        rows = [
+            (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]), int(blank[i]))
+            for i, (key, name) in enumerate(zip(self.keys, self.class_names, strict=True))
+        ]
+        return Table(("key", "class", "probability", "logit", "blank"), rows)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`table` as CSV; returns the path."""
+        return self.table().to_csv(path)
+
+    def heatmap(self, layer: str | None = None) -> Floats:
+        """The maps of one layer (None: the last) at the size of the pictures: float32 ``(n, height, width)``, 0..1.
+
+        Negative values count as 0, and each map is divided by its own maximum: colours cannot be compared between
+        pictures.  A blank map is 0 everywhere.
+        """
+        height, width = self.images.shape[1:3]
+        return heatmap(_of(self.maps, layer), (height, width))
+
+    def overlay(self, layer: str | None = None, alpha: float = 0.5) -> Pixels:
+        """The heat maps of one layer (None: the last) over the pictures: uint8 ``(n, height, width, 3)``.
+
+        The picture is in grey, so that every colour is the map's.
+
+        Args:
+            layer: The path of a layer.
+            alpha: The share of the heat map, 0 to 1; the rest is the picture.
+        """
+        if not 0 <= alpha <= 1:
+            raise OptionError(f"alpha is {alpha}; expected the heat map's share, from 0 to 1.")
+        return blend(self.images, self.heatmap(layer), alpha)
+
+    def plot(self, alpha: float = 0.5) -> Figure:
+        """A row per picture: the picture, then every layer's heat map; "blank" where nothing speaks for the class."""
+        titles = [
+            f"{_ending(key)}\n{name}: p = {self.probabilities[i, self.labels[i]]:.3f}"
+            for i, (key, name) in enumerate(zip(self.keys, self.class_names, strict=True))
+        ]
+        overlays = {path: self.overlay(path, alpha) for path in self.maps}
+        return heatmap_rows(self.images, overlays, titles=titles, blank=self.blank, alpha=alpha)
+
+    def save(self, path: str | os.PathLike[str], alpha: float = 0.5) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
+        return _save(self.plot(alpha), path)
+
+
+def _of(maps: Mapping[str, Floats], layer: str | None) -> Floats:
+    if layer is None:
+        return maps[list(maps)[-1]]
+    if layer not in maps:
+        raise unknown_name("layer", layer, maps)
+    return maps[layer]
+
+
+def _ending(key: str, most: int = 26) -> str:
+    """The end of a long key, where the name of the file is."""
+    return key if len(key) <= most else f"…{key[1 - most :]}"
+
+
+def _layers(maps: Mapping[str, Floats]) -> str:
+    shown = list(maps) if len(maps) <= 3 else [*list(maps)[:1], "…", *list(maps)[-1:]]
+    return f"{len(maps)} layers: {', '.join(shown)}"
+
+
+def _save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise OptionError(f"{os.fspath(path)!r} ends in {suffix!r}; expected '.png' or '.svg'.")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=suffix[1:], dpi=150)
+    return Path(path)

@@ -1,0 +1,47 @@
+"""Read by mypy alone: the lines that users write, with the types that they get."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from imgclf import (
+    Classifier,
+    Dataset,
+    DatasetSource,
+    Evaluation,
+    Explainer,
+    FolderSource,
+    Predictions,
+    Samples,
+    Trainer,
+    TrainingRun,
+)
+
+data: Dataset = Dataset.load(FolderSource("pets"), image_size=(150, 150))
+train, validation = data.split(validation=0.2, seed=42)
+run: TrainingRun = Trainer("small_cnn", augmentation="book", epochs=30).fit(train, validation, run_dir="runs/pets")
+evaluation: Evaluation = run.classifier.evaluate(validation)
+share: float = evaluation.accuracy
+said: Predictions = Classifier.load("pets.keras").predict(["garfield.jpg"])
+names: list[str] = said.names
+figure: Figure = Explainer(run.classifier).grad_cam("garfield.jpg").plot()
+
+
+class Bricks:
+    """A source of one's own inherits nothing."""
+
+    class_names = ("dark", "bright")
+
+    def samples(self) -> Samples:
+        """Ten keys and their labels."""
+        return Samples(keys=np.arange(10).astype(str), labels=np.arange(10, dtype=np.int32) % 2)
+
+    def read(self, key: str) -> npt.NDArray[np.uint8]:
+        """A flat picture."""
+        return np.full((32, 32, 1), 40 + 150 * (int(key) % 2), np.uint8)
+
+
+source: DatasetSource = Bricks()
+Dataset.load(source, image_size=(32, 32))
