@@ -121,15 +121,15 @@ class Augmentation:
     def preset(cls, name: str) -> Augmentation:
         """The settings of a document.
 
-        ==================  ==========================================================================================
-        ``"none"``          nothing is changed
-        ``"dogs_vs_cats"``  document 000: rotation 15, shifts 0.1, shear 0.1, zoom 0.2, horizontal flip
-        ``"cat_dog_small"`` document 001: rotation 20, width shift 0.1, zoom 0.1, both flips
-        ``"vgg16"``         document 002: rotation 40, shear 0.2, zoom 0.2, horizontal flip
-        ``"book"``          document 003: rotation 40, shifts 0.2, shear 0.2, zoom 0.2, horizontal flip
-        ``"mnist"``         document 004 shows its figures only in a picture; these are ours: rotation 10, shifts 0.1,
-                            zoom 0.1, and no flip, which would make other digits
-        ==================  ==========================================================================================
+        ===================  ==========================================================================================
+        ``"none"``           nothing is changed
+        ``"dogs_vs_cats"``   document 000: rotation 15, shifts 0.1, shear 0.1, zoom 0.2, horizontal flip
+        ``"cat_dog_small"``  document 001: rotation 20, width shift 0.1, zoom 0.1, both flips
+        ``"vgg16"``          document 002: rotation 40, shear 0.2, zoom 0.2, horizontal flip
+        ``"book"``           document 003: rotation 40, shifts 0.2, shear 0.2, zoom 0.2, horizontal flip
+        ``"mnist"``          document 004 shows its figures only in a picture; these are ours: rotation 10, shifts 0.1,
+                             zoom 0.1, and no flip, which would make other digits
+        ===================  ==========================================================================================
 
         >>> Augmentation.preset("book").rotation_range
         40.0

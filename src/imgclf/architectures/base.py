@@ -168,7 +168,7 @@ class Registry:
         """Decorate a body to register it, under *name* or its own; the arguments are :class:`Architecture`'s."""
 
         def decorate(body: Body) -> Body:
-            own = name or getattr(body, "__name__", "")
+            own = name or str(getattr(body, "__name__", ""))
             self.add(Architecture(own, body, input_shape, head, scale, offset, document))
             return body
 
