@@ -57,8 +57,9 @@ test = Dataset.load(FilenameSource(test_folder, labelled=False), image_size=size
 answers = run.classifier.predict(test)
 titles = [f"{Path(key).name}: {name}" for key, name in zip(answers.keys[:18], answers.names[:18], strict=True)]
 image_grid(test.pictures(range(len(titles))), titles, columns=6).savefig(out / "predictions.png")
-rows = [(Path(key).stem, int(label)) for key, label in zip(answers.keys, answers.labels, strict=True)]
-Table(("id", "label"), rows).to_csv(out / "submission.csv")
+if test_folder:
+    rows = [(Path(key).stem, int(label)) for key, label in zip(answers.keys, answers.labels, strict=True)]
+    Table(("id", "label"), rows).to_csv(out / "submission.csv")
 explained = validation.take([0, len(validation) - 1])  # a cat and a dog
 Explainer(run.classifier).grad_cam(explained, layers="conv*").save(out / "grad_cam.png")
 print(f"written to {out}:", *sorted(path.name for path in out.iterdir()), sep="\n  ")

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
@@ -22,6 +23,8 @@ from .errors import BackendError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """The backends that can train, in the order in which an installed one is taken."""
+
+_SEEDED = threading.RLock()
 
 Tensors = dict[str, Any]
 Function = Callable[[Tensors], tuple[Any, Any]]
@@ -86,10 +89,8 @@ def backend() -> str:
 
 def versions() -> dict[str, str]:
     """Python's, Keras's and the backend's versions: part of every provenance."""
-    from importlib.metadata import version
-
     name = backend()
-    packages = {"keras": version("keras"), name: _version(name), "numpy": np.__version__}
+    packages = {"keras": package_version("keras"), name: package_version(name), "numpy": np.__version__}
     return {"python": sys.version.split()[0], "backend": name, **packages}
 
 
@@ -118,16 +119,32 @@ def no_grad() -> AbstractContextManager[object]:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Keras's, Python's and NumPy's random states from *seed*; the user's own states come back afterwards."""
+    """All random states from *seed*, for one thread at a time: they belong to the process.
+
+    Python's, NumPy's and PyTorch's states come back afterwards; the global seeds of Keras and TensorFlow stay.
+    """
     import keras
 
-    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that Keras seeds
-    try:
-        keras.utils.set_random_seed(seed)
-        yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+    with _SEEDED:
+        state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that Keras seeds
+        restore_torch = _torch_state()
+        try:
+            keras.utils.set_random_seed(seed)
+            yield
+        finally:
+            random.setstate(state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            restore_torch()
+
+
+def _torch_state() -> Callable[[], None]:
+    """What puts PyTorch's random state back, where PyTorch is at work."""
+    if backend() != "torch":
+        return lambda: None
+    import torch
+
+    state = torch.get_rng_state()
+    return lambda: torch.set_rng_state(state)
 
 
 @contextlib.contextmanager
@@ -171,7 +188,7 @@ def _grad_torch(fn: Function, args: Tensors) -> tuple[Any, Any, Tensors]:
     with torch.inference_mode(False), torch.enable_grad():
         leaves = {name: tensor.detach().clone().requires_grad_(True) for name, tensor in args.items()}
         value, aux = fn(leaves)
-        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True) if leaves else ()
     gradients = {
         name: torch.zeros_like(leaf) if gradient is None else gradient
         for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
@@ -179,10 +196,12 @@ def _grad_torch(fn: Function, args: Tensors) -> tuple[Any, Any, Tensors]:
     return value.detach(), keras.tree.map_structure(lambda tensor: tensor.detach(), aux), gradients
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """The installed version of *package*, ``"unknown"`` where it is not installed under a name of its own."""
     from importlib.metadata import PackageNotFoundError, version
 
-    names = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly")}.get(package, (package,))
+    others = {"tensorflow": ("tensorflow-cpu", "tf-nightly"), "keras": ("keras-nightly",)}
+    names = (package, *others.get(package, ()))
     for name in names:
         with contextlib.suppress(PackageNotFoundError):
             return version(name)

@@ -8,6 +8,7 @@ has a state, and ``fit`` is called with ``shuffle=False``.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -81,11 +82,11 @@ class Batches(keras.utils.PyDataset):
         return self._pending.pop(step).result()
 
     def close(self) -> None:
-        """Stop preparing; what is asked for from now on is prepared then."""
+        """Stop preparing and let the pictures go: TensorFlow keeps every sequence that it was once given."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        self._pool = None
         self._pending.clear()
+        self.dataset = replace(self.dataset.take([]), store=self.dataset.store[:0].copy())
 
     def batch(self, step: int) -> Batch:
         """The batch of step *step*, from (seed, step) alone."""

@@ -24,6 +24,8 @@ History = dict[str, list[float]]
 class Recorder(keras.callbacks.Callback):
     """Keeps the history and the weights of the best epoch; stops at a loss that is no number.
 
+    It stands last among the callbacks, so that it sees the figures that others add.
+
     Args:
         batches: The training batches, to name the pictures of a bad one.
         monitor: ``"val_accuracy"`` or ``"val_loss"``: what makes an epoch the best.  Equal ones are told apart by the
@@ -48,6 +50,7 @@ class Recorder(keras.callbacks.Callback):
         self._best_score = (-np.inf, -np.inf)
         self._epoch = 0
         self._began = 0.0
+        self._learning_rate = 0.0
 
     @property
     def best_figures(self) -> dict[str, float]:
@@ -58,23 +61,20 @@ class Recorder(keras.callbacks.Callback):
         """Start the epoch's clock."""
         self._epoch = epoch
         self._began = time.perf_counter()
+        self._learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Stop at a loss that is no number: no later step mends the weights."""
         if logs is None or np.isfinite(float(np.asarray(logs["loss"]))):
             return
-        positions, _ = self.batches.positions(self._epoch * self.steps + batch)
-        keys = listed(str(key) for key in self.batches.dataset.keys[positions])
-        best = f" Epoch {self.best_epoch} was the best before it." if self.best_epoch else ""
-        raise RunError(
-            f"the loss is no finite number in epoch {self._epoch + 1}, step {batch + 1}, on the pictures {keys}.{best} "
-            "Lower the learning rate, or look at these pictures."
-        )
+        raise self._diverged("loss", batch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write the epoch down, and keep its weights if they are the best."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
-        figures["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        if not np.isfinite(figures["val_loss"]):  # the last step's update is seen here first
+            raise self._diverged("validation loss", self.steps - 1)
+        figures["learning_rate"] = self._learning_rate
         figures["seconds"] = time.perf_counter() - self._began
         for name, value in figures.items():
             self.history.setdefault(name, []).append(value)
@@ -85,6 +85,16 @@ class Recorder(keras.callbacks.Callback):
             self.on_best()
         if self.run_dir is not None:
             write_json(self.run_dir / "history.json", self.history)
+
+    def _diverged(self, what: str, batch: int) -> RunError:
+        step = self._epoch * self.steps + batch
+        positions = [at for one in range(max(step - 1, 0), step + 1) for at in self.batches.positions(one)[0]]
+        keys = listed(str(key) for key in self.batches.dataset.keys[positions])
+        best = f" Epoch {self.best_epoch} was the best before it." if self.best_epoch else ""
+        return RunError(
+            f"the {what} is no finite number after epoch {self._epoch + 1}, step {batch + 1}; the last pictures were "
+            f"{keys}.{best} Lower the learning rate, or look at these pictures."
+        )
 
 
 def _rising(name: str, value: float) -> float:

@@ -23,6 +23,7 @@ from .evaluation import Evaluation, Predictions
 from .images import Fit, ImageSpec, Pixels
 from .inputs import Pictures, chunks
 from .model_file import read_model, write_model
+from .taps import MODEL_LOCK
 
 _BATCH = 32  # pictures in one forward pass
 _PADDED = (1, 8, _BATCH)  # smaller ones are padded to one of these: each size is compiled anew
@@ -63,7 +64,12 @@ class Classifier:
 
     @classmethod
     def from_keras(
-        cls, model: keras.Model, class_names: Sequence[str], *, fit: Fit = "stretch", **provenance: Any
+        cls,
+        model: keras.Model,
+        class_names: Sequence[str],
+        *,
+        fit: Fit = "stretch",
+        provenance: Mapping[str, Any] | None = None,
     ) -> Classifier:
         """A classifier from any Keras model that takes pixels 0..255 and gives one score per class.
 
@@ -71,11 +77,11 @@ class Classifier:
             model: Built on a fixed input ``(height, width, 1 or 3)``.  Logits are given the activation they lack.
             class_names: In the order of the outputs; for one sigmoid unit ``(name of 0, name of 1)``.
             fit: How pictures of another shape are brought to the model's.
-            **provenance: What to remember about it, as JSON can hold it.
+            provenance: What to remember about it, as JSON can hold it.
         """
         height, width, channels = input_shape(model)
         spec = ImageSpec((height, width), "rgb" if channels == 3 else "grayscale", fit)
-        return cls(model, tuple(class_names), spec, provenance)
+        return cls(model, tuple(class_names), spec, provenance or {})
 
     def prepare(self, pictures: Pictures) -> tuple[npt.NDArray[np.str_], Pixels]:
         """All of *pictures* as the network sees them: keys ``(n,)`` and uint8 ``(n, height, width, channels)``."""
@@ -87,8 +93,8 @@ class Classifier:
         """The probabilities of every class for every picture, in the order given.
 
         Args:
-            pictures: A file, a folder of files, a list of paths or arrays, a uint8 array ``(h, w, c)`` or
-                ``(n, h, w, c)`` of any size, or a ``Dataset``.
+            pictures: A file, its bytes, a folder of files, a Pillow picture, a uint8 array ``(h, w, c)`` or
+                ``(n, h, w, c)`` of any size, a list of these, or a ``Dataset``.
 
         Raises:
             ImageError: pictures that cannot be read, each named.
@@ -107,6 +113,10 @@ class Classifier:
         Raises:
             DatasetError: no pictures, a picture without a label, or a class that the classifier does not know.
         """
+        if not isinstance(dataset, Dataset):
+            raise OptionError(
+                f"a {type(dataset).__name__} cannot be evaluated on; expected a Dataset. Make one with Dataset.load."
+            )
         dataset.check_labelled("evaluate")
         if not len(dataset):
             raise DatasetError("the dataset holds no pictures, so there is nothing to evaluate. Load some.")
@@ -165,5 +175,6 @@ class Classifier:
         padded = next(size for size in _PADDED if size >= count)
         batch = np.zeros((padded, *images.shape[1:]), np.float32)
         batch[:count] = images
-        said = np.asarray(self.model.predict_on_batch(batch)[:count], dtype=np.float32)
+        with MODEL_LOCK:  # JAX lends the weights to the pass, and an explanation watches the layers' calls
+            said = np.asarray(self.model.predict_on_batch(batch)[:count], dtype=np.float32)
         return np.concatenate([1 - said, said], axis=1) if said.shape[1] == 1 else said

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DatasetError, OptionError, listed
+from .errors import DatasetError, OptionError, about, listed
 from .images import ColorMode, Fit, ImageSpec, Pixels
-from .sources import UNLABELLED, ArraySource, DatasetSource
+from .sources import UNLABELLED, ArraySource, DatasetSource, Samples
 from .store import decode
 from .tables import Table
 
@@ -65,21 +65,23 @@ class Dataset:
 
         Args:
             source: Anything with ``class_names``, ``samples`` and ``read``.
-            image_size: ``(height, width)`` in pixels; None keeps the pictures' own size, which must then be one.
+            image_size: ``(height, width)`` in pixels; None, for a table of pixels or arrays alone, keeps their size.
             color_mode: ``"rgb"`` or ``"grayscale"``; None means rgb, but grayscale for a source that holds grey arrays.
             fit: How another aspect is dealt with: see :class:`~imgclf.ImageSpec`.
             on_error: What a picture that cannot be read does: ``"raise"`` names all of them, ``"skip"`` leaves them
                 out and lists them in ``skipped``.
             cache: Keep the decoded pixels under the user's cache folder (or ``$IMGCLF_CACHE``) if the source has a
-                ``fingerprint``; the next load is then instant, and a changed file is noticed.
+                ``fingerprint``; the next load is then instant, and a changed file is noticed.  Tables of pixels and
+                arrays are held in memory as they are.
             progress: Show a bar while decoding.
 
         Raises:
-            DatasetError: no pictures, several sizes without *image_size*, or pictures that cannot be read.
+            DatasetError: no pictures, pictures that cannot be read, or a class of which none can be.
+            OptionError: something that is no source, or no size where one is needed.
         """
         if on_error not in ("raise", "skip"):
             raise OptionError(f"on_error is {on_error!r}; expected 'raise' or 'skip'.")
-        samples = source.samples()
+        samples = _samples(source)
         if not len(samples):
             raise DatasetError(f"{source!r} holds no pictures. Check its path.")
         keys = [str(key) for key in samples.keys]
@@ -89,9 +91,13 @@ class Dataset:
         if skipped and (on_error == "raise" or len(skipped) == len(keys)):
             raise DatasetError(_unreadable(skipped, len(keys)))
         rows = np.setdiff1d(np.arange(len(keys)), list(store.failed), assume_unique=True).astype(np.int64)
-        names = tuple(str(name) for name in source.class_names)
+        names = _class_names(source)
         _check_labels(samples.labels, names)
-        return cls(store.images, rows, samples.labels[rows], samples.keys[rows], names, spec, skipped)
+        store.images.flags.writeable = False  # every part of a split shares them
+        data = cls(store.images, rows, samples.labels[rows], samples.keys[rows], names, spec, skipped)
+        if skipped:
+            _say_skipped(data, samples.labels)
+        return data
 
     @classmethod
     def from_arrays(
@@ -108,9 +114,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         height, width, channels = self.spec.shape
-        counts = ", ".join(f"{count:,} {name}" for name, count in self.class_counts().items())
+        counts = ", ".join(f"{name}: {count:,}" for name, count in self.class_counts().items())
         skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
-        return f"Dataset({len(self):,} pictures {height}×{width}×{channels}: {counts}{skipped})"
+        return f"Dataset({len(self):,} pictures {height}×{width}×{channels}; {counts}{skipped})"
 
     @property
     def images(self) -> Pixels:
@@ -122,9 +128,16 @@ class Dataset:
         """A copy of the pictures at *positions* ``(m,)``: uint8 ``(m, height, width, channels)``."""
         return np.asarray(self.store[self.rows[np.asarray(positions, dtype=np.int64)]])
 
-    def take(self, positions: npt.ArrayLike) -> Dataset:
-        """The part at *positions* ``(m,)``, in that order, sharing the pixels."""
-        chosen = np.asarray(positions, dtype=np.int64)
+    def take(self, positions: npt.ArrayLike | slice) -> Dataset:
+        """The part at *positions*, in that order, sharing the pixels.
+
+        Args:
+            positions: Whole numbers ``(m,)``, negative ones from the end; a mask ``(n,)`` of bools; a slice.
+
+        Raises:
+            DatasetError: something else, or a position that the set does not have.
+        """
+        chosen = _positions(positions, len(self))
         return replace(self, rows=self.rows[chosen], labels=self.labels[chosen], keys=self.keys[chosen], skipped=())
 
     def split(self, *, validation: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
@@ -143,6 +156,8 @@ class Dataset:
         if not 0 < validation < 1:
             raise OptionError(f"validation is {validation!r}; expected a share above 0 and below 1, such as 0.2.")
         self.check_labelled("split")
+        if len(np.unique(self.rows)) < len(self):
+            raise DatasetError("pictures stand in this set more than once. Split first, and repeat them afterwards.")
         if single := [name for name, count in self.class_counts().items() if count == 1]:
             raise DatasetError(
                 f"{listed(single)}: one picture cannot be on both sides. Add pictures, or drop the class."
@@ -167,14 +182,15 @@ class Dataset:
         if names == self.class_names:
             return self
         counts = self.class_counts()
-        if unknown := [name for name in self.class_names if name not in names]:
+        if unknown := [name for name in self.class_names if name not in names and counts[name]]:
             raise DatasetError(
                 f"the classes {listed(unknown)} are not among {listed(names, 20)}. "
                 "Rename their folders or files, or leave them out."
             )
         if absent := [name for name in names if not counts.get(name)]:
             warnings.warn(f"no pictures of {listed(absent)}: figures for it cannot be had from this set.", stacklevel=2)
-        position = np.array([names.index(name) for name in self.class_names] + [UNLABELLED], dtype=np.int32)
+        places = [names.index(name) if name in names else UNLABELLED for name in self.class_names]
+        position = np.array([*places, UNLABELLED], dtype=np.int32)
         return replace(self, labels=position[self.labels], class_names=names)  # −1 picks the last: unlabelled
 
     def class_counts(self) -> dict[str, int]:
@@ -191,12 +207,13 @@ class Dataset:
         """The last *count* pictures: key, class name, label."""
         return self._table(range(max(len(self) - count, 0), len(self)))
 
-    def show(self, count: int = 20, *, columns: int = 5) -> Figure:
-        """A figure of *count* pictures spread evenly over the set, with their classes."""
+    def show(self, count: int = 20, *, columns: int = 5, titles: Sequence[str] | None = None) -> Figure:
+        """A figure of *count* pictures spread evenly over the set, with their classes or *titles* ``(n,)``."""
         from .plots import image_grid
 
         chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int))
-        return image_grid(self.pictures(chosen), [self._name(position) for position in chosen], columns=columns)
+        said = [self._name(position) if titles is None else titles[position] for position in chosen]
+        return image_grid(self.pictures(chosen), said, columns=columns)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -226,18 +243,70 @@ class Dataset:
 def _resolved(
     source: DatasetSource, key: str, image_size: tuple[int, int] | None, color_mode: ColorMode | None, fit: Fit
 ) -> ImageSpec:
-    if image_size is not None and color_mode is not None:
-        return ImageSpec(image_size, color_mode, fit)
-    holds_arrays = callable(getattr(source, "images", None))
+    if image_size is not None:
+        image_size = ImageSpec(image_size, "rgb", fit).image_size
+    holds_arrays = callable(getattr(source, "load_images", None))
     if image_size is None and not holds_arrays:
         raise OptionError("image_size is missing: say to which (height, width) the pictures go, as in (150, 150).")
-    grey = holds_arrays and np.shape(source.read(key))[-1] == 1
-    size = np.shape(source.read(key))[:2] if image_size is None else image_size
-    return ImageSpec((int(size[0]), int(size[1])), color_mode or ("grayscale" if grey else "rgb"), fit)
+    own = np.shape(source.read(key)) if holds_arrays else ()
+    mode: ColorMode = "grayscale" if own[2:] == (1,) else "rgb"
+    return ImageSpec(image_size or (int(own[0]), int(own[1])), color_mode or mode, fit)
+
+
+def _samples(source: object) -> Samples:
+    """The samples of *source*, once it is one."""
+    if isinstance(source, type) or not isinstance(source, DatasetSource):
+        what = f"the class {source.__name__}" if isinstance(source, type) else repr(source)
+        raise OptionError(
+            f"{what} is no source; expected an object with class_names, samples and read, such as FolderSource('pets')."
+        )
+    samples = source.samples()
+    if not isinstance(samples, Samples):
+        raise OptionError(
+            f"samples() gave a {type(samples).__name__}; expected Samples(keys=…, labels=…). Return that."
+        )
+    return samples
+
+
+def _class_names(source: DatasetSource) -> tuple[str, ...]:
+    names = source.class_names
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise OptionError(f"class_names of {source!r} are {names!r}; expected several texts, each different.")
+    return tuple(names)
+
+
+def _say_skipped(data: Dataset, labels: npt.NDArray[np.int32]) -> None:
+    lost = [data.class_names[label] for label in np.unique(labels[labels != UNLABELLED]) if label not in data.labels]
+    if lost:
+        raise DatasetError(
+            f"none of the pictures of {listed(lost)} can be read. {_unreadable(data.skipped, len(labels))}"
+        )
+    warnings.warn(
+        f"{len(data.skipped):,} of {len(labels):,} pictures cannot be read and are left out: "
+        f"{listed(key for key, _ in data.skipped)}. The reasons stand in dataset.skipped.",
+        stacklevel=3,
+    )
+
+
+def _positions(given: npt.ArrayLike | slice, count: int) -> npt.NDArray[np.int64]:
+    if isinstance(given, slice):
+        return np.arange(count)[given]
+    positions = np.atleast_1d(np.asarray(given))
+    if positions.dtype == bool and positions.shape == (count,):
+        return np.flatnonzero(positions)
+    if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
+        raise DatasetError(
+            f"positions are {positions.dtype} of shape {positions.shape}; expected whole numbers (m,), a mask of "
+            f"{count:,} bools, or a slice."
+        )
+    positions = positions.astype(np.int64)
+    if (outside := positions[(positions < -count) | (positions >= count)]).size:
+        raise DatasetError(f"the set has no positions {listed(outside.tolist())}; give 0 to {count - 1:,}.")
+    return positions
 
 
 def _unreadable(skipped: Sequence[tuple[str, str]], total: int) -> str:
-    shown = "".join("\n  " + (reason if f"{key}'" in reason else f"{key!r}: {reason}") for key, reason in skipped[:5])
+    shown = "".join("\n  " + about(key, reason) for key, reason in skipped[:5])
     more = f"\n  and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
     advice = "" if len(skipped) == total else " Mend or remove them, or pass on_error='skip'."
     return f"{len(skipped):,} of {total:,} pictures cannot be read.{advice}{shown}{more}"

@@ -8,6 +8,7 @@
     ├── DatasetError       (ValueError)    pictures, labels or tables that do not fit together
     ├── ImageError         (ValueError)    one picture that cannot be read
     ├── ModelFileError     (ValueError)    a saved classifier that cannot be opened
+    ├── FileError          (OSError)       a file that cannot be written where it was wanted
     ├── RunError           (RuntimeError)  a training run that cannot start or go on
     └── BackendError       (RuntimeError)  Keras has no backend that can do what was asked
 
@@ -16,6 +17,7 @@ A message says what arrived, what was expected and what to do, in this order, wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -44,6 +46,10 @@ class ModelFileError(ImgclfError, ValueError):
     """A saved classifier that cannot be opened."""
 
 
+class FileError(ImgclfError, OSError):
+    """A file that cannot be written where it was wanted."""
+
+
 class RunError(ImgclfError, RuntimeError):
     """A training run that cannot start or go on."""
 
@@ -70,9 +76,20 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     """An error that names what was asked for, the nearest known name, and all of them.
 
     >>> print(unknown_name("architecture", "smal_cnn", ["bn_cnn", "small_cnn"]))
-    no architecture 'smal_cnn'. Did you mean 'small_cnn'? Known: 'bn_cnn', 'small_cnn'.
+    no architecture is called 'smal_cnn'. Did you mean 'small_cnn'? Known: 'bn_cnn', 'small_cnn'.
     """
     names = sorted(known)
     nearest = get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    return UnknownNameError(f"no {kind} {name!r}.{hint} Known: {listed(names, most=20)}.")
+    return UnknownNameError(f"no {kind} is called {name!r}.{hint} Known: {listed(names, most=20)}.")
+
+
+def about(key: str, reason: str) -> str:
+    """*reason* with the picture's *key* before it, unless it begins with a quoted path that ends in the key.
+
+    >>> about("cat/1.jpg", "'pets/cat/1.jpg' is empty")
+    "'pets/cat/1.jpg' is empty"
+    >>> about("1", "pixels are float64")
+    "'1': pixels are float64"
+    """
+    return reason if re.match(rf"'[^']*{re.escape(key)}'", reason) else f"{key!r}: {reason}"

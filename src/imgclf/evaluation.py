@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .errors import DatasetError
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-7  # probabilities are clipped here before the logarithm, as Keras does
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
     """A classifier's answers, in the order in which the pictures were given.
 
@@ -40,6 +41,9 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} pictures: {', '.join(self.class_names)})"
 
     def __str__(self) -> str:
         return str(self.table())
@@ -65,7 +69,7 @@ class Predictions:
             (str(key), name, *map(float, row))
             for key, name, row in zip(self.keys, self.names, self.probabilities, strict=True)
         ]
-        return Table(("key", "prediction", *self.class_names), rows)
+        return Table(("key", "prediction", *(f"p({name})" for name in self.class_names)), rows)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write :meth:`table` as CSV; returns the path."""
@@ -75,7 +79,7 @@ class Predictions:
         return self.table()._repr_html_()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Predictions):
     """Answers beside the truth.
 
@@ -89,6 +93,18 @@ class Evaluation(Predictions):
     """
 
     true_labels: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        truths, said = np.asarray(self.true_labels), self.probabilities
+        if not len(truths) or len(truths) != len(said) or said.shape[1] != len(self.class_names):
+            raise DatasetError(
+                f"{len(truths):,} labels, probabilities of shape {said.shape} and {len(self.class_names)} classes do "
+                "not fit; expected (n,), (n, k) and k, with n at least 1."
+            )
+        if truths.min() < 0 or truths.max() >= len(self.class_names):
+            raise DatasetError(f"true labels go from {truths.min()} to {truths.max()}; label every picture.")
+        if not np.isfinite(said).all():
+            raise DatasetError("probabilities are no finite numbers: the network is damaged. Train it again.")
 
     def __str__(self) -> str:
         low, high = self.accuracy_interval
@@ -115,7 +131,10 @@ class Evaluation(Predictions):
 
     @property
     def losses(self) -> npt.NDArray[np.float32]:
-        """``(n,)`` cross-entropy of each picture: minus the natural logarithm of the true class's probability."""
+        """``(n,)`` cross-entropy of each picture: minus the natural logarithm of the true class's probability.
+
+        Probabilities are clipped at 1e-7, so no picture counts more than 16.1; regularisers do not enter.
+        """
         true = self.probabilities[np.arange(len(self)), self.true_labels]
         return -np.log(np.clip(true, _SMALLEST, 1 - _SMALLEST))
 
@@ -147,7 +166,7 @@ class Evaluation(Predictions):
             precision, recall, f1, count = values
             low, high = wilson_interval(int(self.confusion[label, label]), int(count))
             rows.append((name, int(count), float(precision), float(recall), low, high, float(f1)))
-        return Table(("class", "pictures", "precision", "recall", "from", "to", "f1"), rows)
+        return Table(("class", "pictures", "precision", "recall", "recall_from", "recall_to", "f1"), rows)
 
     def table(self) -> Table:
         """One row per picture: key, true class, predicted class, loss, and the probability of every class."""
@@ -156,12 +175,20 @@ class Evaluation(Predictions):
             (row[0], self.class_names[label], row[1], float(loss), *row[2:])
             for row, label, loss in zip(said.rows, self.true_labels, self.losses, strict=True)
         ]
-        return Table(("key", "class", "prediction", "loss", *self.class_names), rows)
+        return Table(("key", "class", "prediction", "loss", *said.columns[2:]), rows)
 
     def mistakes(self, count: int | None = None) -> npt.NDArray[np.int64]:
         """Positions ``(m,)`` of the wrong answers, the largest loss first; at most *count* of them."""
         wrong = np.flatnonzero(~self.correct)
         return wrong[np.argsort(-self.losses[wrong], kind="stable")][:count]
+
+    def captions(self) -> list[str]:
+        """What was said of each picture, in a few words: ``"cat, 0.98"``, or ``"cat, taken for dog, 0.71"``."""
+        truths = [self.class_names[label] for label in self.true_labels]
+        return [
+            f"{true}, {share:.2f}" if true == said else f"{true}, taken for {said}, {share:.2f}"
+            for true, said, share in zip(truths, self.names, self.confidences, strict=True)
+        ]
 
     def plot(self) -> Figure:
         """The confusion matrix as a figure."""
@@ -170,7 +197,7 @@ class Evaluation(Predictions):
         return confusion_matrix(self.confusion, self.class_names)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures, without the rows, as JSON holds them."""
+        """The figures, without the rows; NaN where one cannot be had."""
         return {
             "pictures": len(self),
             "accuracy": self.accuracy,

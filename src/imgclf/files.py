@@ -5,34 +5,44 @@ In: a path and what to write.  Out: the old file or the new one, never a half of
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from .errors import FileError
 
 
-@contextmanager
+@contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside *path*; what is written there becomes *path* when the block ends well.
 
     The temporary file keeps the suffix of *path* (Keras decides the format by it).  It is flushed to the disk before
     it takes the name, and the folder after, so that a power cut leaves the old file or the new one.  If the block
     raises, the old file is as it was and the temporary one is gone.  Missing parent folders are made.
+
+    Raises:
+        FileError: nothing can be written there.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem[:40]}-", suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(6)}{target.suffix}")
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise FileError(
+            f"'{target}' cannot be written: {error.strerror}. Choose another folder, or mend its permissions."
+        ) from None
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
         _flush(temporary)
         temporary.replace(target)
-        _flush(target.parent)
+        with contextlib.suppress(OSError):  # some network mounts refuse to flush a folder; the file is there
+            _flush(target.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -47,24 +57,25 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 
 def write_json(path: str | os.PathLike[str], content: object) -> Path:
     """Write *content* as indented JSON to *path*, whole or not at all; NaN becomes null, which JSON has."""
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n")
 
 
 def cache_folder() -> Path:
     """Where decoded pictures are kept: ``$IMGCLF_CACHE``, else the user's cache folder of this platform."""
     if chosen := os.environ.get("IMGCLF_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("imgclf", appauthor=False)
 
 
-def _finite(content: object) -> object:
+def finite(content: Any) -> Any:
+    """*content* with None for every NaN and infinity, which JSON does not have."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
@@ -78,9 +89,3 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -5,6 +5,7 @@ In: two ``Dataset``s and plain values.  Out: what ``Trainer.fit`` puts together.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,16 @@ from .dataset import Dataset
 from .errors import DatasetError, OptionError, RunError, listed
 from .files import write_json
 
+_RUN_FILES = ("config.json", "history.json", "best.keras")
+
 
 def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
     """*validation* with its classes matched to those of *train*, once both are fit to be trained on."""
     for name, dataset in (("training", train), ("validation", validation)):
+        if not isinstance(dataset, Dataset):
+            raise OptionError(
+                f"the {name} set is a {type(dataset).__name__}; expected a Dataset. Make one with Dataset.load."
+            )
         if not len(dataset):
             raise DatasetError(f"the {name} set holds no pictures. Load some, or split otherwise.")
         dataset.check_labelled("train")
@@ -32,6 +39,12 @@ def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
         raise OptionError(
             f"the training set was prepared as {train.spec} and the validation set as {validation.spec}. "
             "Load both with the same image_size, color_mode and fit."
+        )
+    if shared := np.intersect1d(train.rows, validation.rows).size if train.store is validation.store else 0:
+        warnings.warn(
+            f"{shared:,} pictures stand in the training and in the validation set, whose figures then say little about "
+            "new pictures. Split the set with Dataset.split.",
+            stacklevel=3,
         )
     return validation.with_class_names(train.class_names)
 
@@ -56,18 +69,14 @@ def compile_model(model: keras.Model, optimizer: str, settings: Mapping[str, Any
     """
     one_unit = model.output_shape[-1] == 1
     loss = keras.losses.BinaryCrossentropy if one_unit else keras.losses.SparseCategoricalCrossentropy
-    border = 0.0 if from_logits else 0.5
-
-    def accuracy(true: Any, said: Any) -> Any:
-        answer = said[:, 0] > border if one_unit else keras.ops.argmax(said, axis=-1)
-        labels = keras.ops.cast(keras.ops.reshape(true, (-1,)), "int32")
-        return keras.ops.cast(keras.ops.equal(keras.ops.cast(answer, "int32"), labels), "float32")
-
     try:
         chosen = keras.optimizers.get({"class_name": optimizer, "config": dict(settings)})
     except (TypeError, ValueError) as error:
         raise OptionError(f"optimizer {optimizer!r} refuses its options: {error}. Mend optimizer_options.") from error
-    metric = keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")
+    if one_unit:  # Keras refuses a border of 0
+        metric = keras.metrics.BinaryAccuracy(name="accuracy", threshold=1e-9 if from_logits else 0.5)
+    else:
+        metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(optimizer=chosen, loss=loss(from_logits=from_logits), metrics=[metric])
 
 
@@ -83,16 +92,21 @@ def class_weights(wanted: str | Mapping[str, float] | None, train: Dataset) -> n
     return np.array([wanted[name] for name in counts], np.float32)
 
 
-def open_run_dir(run_dir: Path, config: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Make *run_dir* ready for a new run and write *config* there; an earlier run is not overwritten unasked."""
+def checked_run_dir(run_dir: Path, *, overwrite: bool) -> Path:
+    """*run_dir* if a run may write there: an earlier run is not overwritten unasked."""
     if run_dir.exists() and not run_dir.is_dir():
         raise RunError(f"run_dir '{run_dir}' is a file. Give a folder.")
-    earlier = [name for name in ("config.json", "history.json", "best.keras") if (run_dir / name).exists()]
+    earlier = [name for name in _RUN_FILES if (run_dir / name).exists()]
     if earlier and not overwrite:
         raise RunError(
             f"run_dir '{run_dir}' holds an earlier run ({listed(earlier)}). Choose another folder, or pass "
             "overwrite=True."
         )
-    for name in earlier:
-        (run_dir / name).unlink()
+    return run_dir
+
+
+def open_run_dir(run_dir: Path, config: Mapping[str, Any]) -> None:
+    """Remove the files of an earlier run from *run_dir*, and write *config* there."""
+    for name in _RUN_FILES:
+        (run_dir / name).unlink(missing_ok=True)
     write_json(run_dir / "config.json", config)

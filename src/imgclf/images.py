@@ -94,19 +94,21 @@ class ImageSpec:
         return cls(image_size=tuple(content["image_size"]), color_mode=content["color_mode"], fit=content["fit"])
 
 
-def read_image(source: str | os.PathLike[str] | bytes) -> Pixels:
+def read_image(source: str | os.PathLike[str] | bytes | Image.Image) -> Pixels:
     """The picture as a person sees it: uint8 ``(height, width, 3)``, or ``(height, width, 1)`` where it is grey.
 
     EXIF orientation is applied; what is transparent lies over white; 16-bit grey is scaled to 8 (divided by 257);
     CMYK and palettes become RGB; of several frames the first counts.  The format is told by content, not by suffix.
 
     Args:
-        source: A path to a regular file, or the bytes of one.
+        source: A path to a regular file, the bytes of one, or a Pillow picture.
 
     Raises:
         ImageError: it is missing, no regular file, not of a known format, damaged, larger than ``MAX_PIXELS``, or in
             a pixel format without a known range.
     """
+    if isinstance(source, Image.Image):
+        return np.ascontiguousarray(_upright(source, _visible(source)))
     name = "these bytes" if isinstance(source, bytes) else repr(os.fspath(source))
     content = source if isinstance(source, bytes) else _file_content(Path(source), name)
     try:
@@ -159,7 +161,8 @@ def fit_image(image: npt.NDArray[Any], spec: ImageSpec) -> Pixels:
 def _checked(image: npt.NDArray[Any]) -> Pixels:
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
-        hint = "Multiply by 255, round and convert" if pixels.dtype.kind == "f" else "Convert"
+        unit = pixels.dtype.kind == "f" and pixels.size > 0 and float(pixels.max()) <= 1
+        hint = "Multiply by 255, round and convert" if unit else "Round and convert"
         raise ImageError(
             f"pixels are {pixels.dtype}; expected uint8 from 0 to 255. {hint}: the network does its own scaling."
         )
@@ -207,7 +210,10 @@ def _scaled_16_bit(picture: Image.Image) -> Image.Image:
     values = np.asarray(picture)
     if values.size and (values.min() < 0 or values.max() > 65535):
         raise ImageError("its pixels have 32 bits and an unknown range. Save it with 8 or 16 bits per channel.")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))  # 65535 → 255, rounded
+    scaled = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 → 255, rounded
+    if isinstance(clear := picture.info.get("transparency"), int):
+        scaled[values == clear] = 255
+    return Image.fromarray(scaled)
 
 
 def _upright(original: Image.Image, visible: Image.Image) -> Pixels:
@@ -223,8 +229,9 @@ def _file_content(path: Path, name: str) -> bytes:
     try:
         # Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise ImageError(f"{name} cannot be opened: {error.strerror}. Check the path and its permissions.") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        cause = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} cannot be opened: {cause}. Check the path and its permissions.") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ImageError(f"{name} is no regular file. Give the path of a picture.")

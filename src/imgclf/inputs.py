@@ -7,22 +7,25 @@ by the same functions as the training pictures.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+from typing_extensions import TypeIs
 
 from .dataset import Dataset
-from .errors import ImageError, OptionError
-from .images import ImageSpec, Pixels, fit_image, read_image
-from .sources.listing import list_pictures
+from .errors import ImageError, OptionError, about
+from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, fit_image, read_image
+from .sources.listing import list_pictures, printable
+from .store import cores
 
-PathLike: TypeAlias = str | os.PathLike[str]
-Pictures: TypeAlias = PathLike | npt.NDArray[Any] | Dataset | Sequence[PathLike | npt.NDArray[Any]]
-"""One picture or many: a file, a folder of files, uint8 arrays ``(h, w, c)`` or ``(n, h, w, c)``, a ``Dataset``."""
+Picture: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
+Pictures: TypeAlias = Picture | Dataset | Sequence[Picture]
+"""One picture or many: a file, its bytes, a folder of files, Pillow pictures, uint8 arrays, a ``Dataset``."""
 
 Chunk = tuple[list[str], Pixels]
 
@@ -57,7 +60,7 @@ def _from_dataset(dataset: Dataset, spec: ImageSpec, size: int) -> Iterator[Chun
 def _from_readers(
     keys: Sequence[str], readers: Sequence[Callable[[], npt.NDArray[Any]]], spec: ImageSpec, size: int
 ) -> Iterator[Chunk]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(keys), size):
             chunk = range(start, min(start + size, len(keys)))
             results = list(pool.map(lambda position: _prepared(keys[position], readers[position], spec), chunk))
@@ -71,41 +74,57 @@ def _prepared(key: str, read: Callable[[], npt.NDArray[Any]], spec: ImageSpec) -
     try:
         return fit_image(read(), spec)
     except ImageError as error:
-        return str(error) if key in str(error) else f"{key}: {error}"
+        return about(key, str(error))
 
 
 def _readers(given: object) -> tuple[list[str], list[Callable[[], npt.NDArray[Any]]]]:
     items = _items(given)
-    keys = [str(position) if isinstance(item, np.ndarray) else os.fspath(item) for position, item in enumerate(items)]
+    keys = [printable(os.fspath(item)) if _is_path(item) else str(at) for at, item in enumerate(items)]
     return keys, [_reader(item) for item in items]
 
 
-def _reader(item: PathLike | npt.NDArray[Any]) -> Callable[[], npt.NDArray[Any]]:
+def _is_path(item: object) -> TypeIs[str | os.PathLike[str]]:
+    return isinstance(item, (str, os.PathLike))
+
+
+def _reader(item: Picture) -> Callable[[], npt.NDArray[Any]]:
     return (lambda: item) if isinstance(item, np.ndarray) else (lambda: read_image(item))
 
 
-def _items(given: object) -> list[PathLike | npt.NDArray[Any]]:
+def _items(given: object) -> list[Picture]:
     if isinstance(given, np.ndarray):
         return _of_array(given)
-    if isinstance(given, (str, os.PathLike)):
-        path = Path(given)
-        return [*list_pictures(path).pictures.values()] if path.is_dir() else [given]
-    if isinstance(given, Sequence) or hasattr(given, "__iter__"):
+    if isinstance(given, (bytes, Image.Image)):
+        return [given]
+    if _is_path(given):
+        return _of_folder(Path(given)) if Path(given).is_dir() else [given]
+    if isinstance(given, Iterable):
         items = list(given)
-        wrong = [item for item in items if not isinstance(item, (str, os.PathLike, np.ndarray))]
+        wrong = [item for item in items if not isinstance(item, (str, os.PathLike, bytes, Image.Image, np.ndarray))]
         if not wrong:
             return items
         given = wrong[0]
     raise OptionError(
-        f"{type(given).__name__} is no picture; expected a path, a folder, a uint8 array, a list of these, "
-        "or a Dataset."
+        f"a {type(given).__name__} is no picture; expected a path, a folder, a uint8 array, a Pillow picture, bytes, "
+        "a list of these, or a Dataset."
     )
 
 
-def _of_array(array: npt.NDArray[Any]) -> list[PathLike | npt.NDArray[Any]]:
+def _of_folder(path: Path) -> list[Picture]:
+    if not (pictures := list_pictures(path).pictures):
+        raise ImageError(f"the folder '{path}' holds no pictures ({', '.join(IMAGE_SUFFIXES)}). Check the path.")
+    return list(pictures.values())
+
+
+def _of_array(array: npt.NDArray[Any]) -> list[Picture]:
     one = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3))
     if not one and array.ndim not in (3, 4):
         raise OptionError(f"the array has the shape {array.shape}; expected (h, w, c) or (n, h, w, c).")
+    if not one and array.ndim == 3 and (array.shape[0] in (1, 3) or array.shape[2] in (2, 4)):
+        raise OptionError(
+            f"the array has the shape {array.shape}: one picture with channels first or with transparency, or "
+            f"{array.shape[0]} grey pictures? Give (h, w, 1 or 3) or (n, h, w, 1 or 3)."
+        )
     return [array] if one else list(array)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from .errors import ModelFileError
-from .files import replacing
+from .files import finite, replacing
 
 MEMBER = "imgclf.json"
 SCHEMA = 1
@@ -34,7 +34,12 @@ def write_model(path: str | os.PathLike[str], model: keras.Model, record: Mappin
         raise ModelFileError(
             f"'{target}' does not end in .keras, the one format that is written. Call it '{target}.keras'."
         )
-    content = json.dumps({"schema": SCHEMA, **record}, ensure_ascii=False, indent=1)
+    try:
+        content = json.dumps({"schema": SCHEMA, **finite(record)}, ensure_ascii=False, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"the provenance cannot be saved as JSON: {error}. Take out what is no text or number."
+        ) from error
     with replacing(target) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -57,6 +62,12 @@ def read_model(
     target = Path(path)
     if not target.is_file():
         raise ModelFileError(f"'{target}' is no file. Give the path of a .keras file.")
+    with target.open("rb") as file:
+        if file.read(4) == b"\x89HDF":
+            raise ModelFileError(
+                f"'{target}' is an HDF5 file, not a .keras archive. Open it with Keras where you trust it, and save it "
+                "as .keras."
+            )
     try:
         with zipfile.ZipFile(target) as archive:
             damaged = archive.testzip()
@@ -69,7 +80,9 @@ def read_model(
     if damaged or foreign:
         what = f"its member {damaged!r} is damaged" if damaged else "it is a zip archive without a Keras model"
         raise ModelFileError(f"'{target}' cannot be opened: {what}. Restore it from a copy, or train again.")
-    if record is not None and record.get("schema", 0) > SCHEMA:
+    if record is not None and (not isinstance(record, dict) or not isinstance(record.get("schema"), int)):
+        raise ModelFileError(f"'{target}' holds a damaged record, {MEMBER}. Restore it from a copy, or train again.")
+    if record is not None and record["schema"] > SCHEMA:
         raise ModelFileError(
             f"'{target}' was written by a later imgclf (schema {record['schema']}; this one reads up to {SCHEMA}). "
             "Update imgclf."
@@ -81,7 +94,8 @@ def _keras_model(path: Path, custom_objects: Mapping[str, Any] | None) -> keras.
     try:
         return keras.saving.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises nearly anything here
+        cause = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelFileError(
-            f"'{path}' cannot be rebuilt by Keras: {str(error).splitlines()[0][:300]}. A layer of your own must "
+            f"'{path}' cannot be rebuilt by Keras: {cause[:300]}. A layer of your own must "
             "be given in custom_objects; code inside the file is never run."
         ) from error

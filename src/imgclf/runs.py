@@ -26,7 +26,8 @@ class TrainingRun:
         classifier: The network of the best epoch.
         history: Per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``learning_rate``, ``seconds``.
             Training figures are means over the epoch's batches, augmented and with dropout; validation figures are
-            taken after it, without either.
+            taken after it, without either.  With ``precision="mixed_bfloat16"`` they were computed in it, and those of
+            the float32 classifier may differ in the last digits.
         best_epoch: Counted from 1.
         run_dir: The folder with ``config.json``, ``history.json`` and ``best.keras``; None where nothing was written.
     """

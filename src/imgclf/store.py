@@ -6,31 +6,34 @@ Decoding takes 1 to 3 ms a picture and a memory map gives back tens of thousands
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import __version__ as pillow_version
 
-from .errors import ImgclfError
-from .files import cache_folder, replacing, write_json
+from .errors import DatasetError, ImgclfError
+from .files import cache_folder, write_json
 from .images import ImageSpec, Pixels, fit_image
 from .sources import DatasetSource
 
 _FORMAT = 1  # raise it when read_image or fit_image begin to give other pixels
 _KEEP_DAYS = 30  # a decoded set that nobody used for so long is removed when the next one is written
+_LITTER_DAYS = 1  # as is a half-decoded one, whose process was killed
+_ROOM = 2**28  # bytes that are left free on the disk
 _BAR_FROM = 200  # pictures; fewer are decoded before a bar could be read
-
-Reader = Callable[[str], Pixels]
+_RUN = 16  # pictures in one task of a thread: a task each would cost more memory than small pictures do
+_THREADS = 8  # at most: a large picture takes hundreds of megabytes while it is decoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,106 +54,153 @@ def decode(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, *, cache
 
     Only a source with a ``fingerprint()`` is cached, because only there a changed picture can be noticed.
     """
-    fingerprint = getattr(source, "fingerprint", None)
-    whole = getattr(source, "images", None)
+    whole = getattr(source, "load_images", None)
     if callable(whole):  # the source holds all its pixels anyhow
         pixels = np.asarray(whole())
         if pixels.dtype == np.uint8 and pixels.shape == (len(keys), *spec.shape):
             return Store(pixels, {})
-    elif cache and callable(fingerprint):
-        return _cached(source, keys, spec, _digest(str(fingerprint()), keys, spec), progress)
-    return _filled(_empty_array, source, keys, spec, progress)
+    elif cache and callable(getattr(source, "fingerprint", None)):
+        return _cached(source, keys, spec, progress)
+    return _filled(_empty_array(len(keys), spec), source, keys, spec, progress)
 
 
-def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, digest: str, progress: bool) -> Store:
+def cores() -> int:
+    """How many threads decode: as many as this process may use cores, at most 8."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, _THREADS)
+
+
+def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:
+    digest = _digest(source, keys, spec)
     folder = cache_folder() / "decoded" / digest
-    try:
-        return _opened(folder, (len(keys), *spec.shape))
-    except (OSError, ValueError, KeyError):  # not there, or not whole: decode again
-        pass
-    size = len(keys) * int(np.prod(spec.shape))
+    if (found := _opened(folder, source, keys, spec)) is not None:
+        return found
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_unused(folder.parent)
-        folder.mkdir(exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < size + 2**28:  # leave the user 256 MB
-            raise OSError(f"{free:,} bytes are free and {size:,} are needed")
-        with replacing(folder / "images.npy") as temporary:
-            store = _filled(partial(_empty_map, temporary), source, keys, spec, progress)
-            assert isinstance(store.images, np.memmap)
-            store.images.flush()
-        write_json(folder / "failed.json", {str(position): reason for position, reason in store.failed.items()})
-        return _opened(folder, store.images.shape)
+        with tempfile.TemporaryDirectory(prefix=f".{digest}-", dir=folder.parent, ignore_cleanup_errors=True) as place:
+            _fill_folder(Path(place) / "set", source, keys, spec, progress)
+            if _digest(source, keys, spec) != digest:
+                raise OSError("pictures were changed while they were decoded")
+            _put(Path(place) / "set", folder)
+        if (found := _opened(folder, source, keys, spec)) is not None:
+            return found
+        raise OSError("what was written cannot be read again")
     except OSError as error:
         warnings.warn(
             f"the decoded pictures are kept in memory, not in the cache folder {folder.parent}: {error}. "
             "Set IMGCLF_CACHE to a folder with room, or pass cache=False.",
             stacklevel=4,
         )
-        return _filled(_empty_array, source, keys, spec, progress)
+        return _filled(_empty_array(len(keys), spec), source, keys, spec, progress)
 
 
-def _opened(folder: Path, shape: tuple[int, ...]) -> Store:
-    failed = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    if images.shape != shape or images.dtype != np.uint8:
-        raise ValueError("another shape")
-    os.utime(folder)  # used now: not to be removed soon
-    return Store(images, {int(position): reason for position, reason in failed.items()})
+def _opened(folder: Path, source: DatasetSource, keys: Sequence[str], spec: ImageSpec) -> Store | None:
+    """What *folder* holds; None where it holds nothing, nothing whole, or a failure that has passed."""
+    try:
+        failed = {int(at): str(why) for at, why in json.loads((folder / "failed.json").read_text("utf-8")).items()}
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    except Exception:  # damaged in whatever way: decode again
+        return None
+    if images.shape != (len(keys), *spec.shape) or images.dtype != np.uint8 or not set(failed) <= set(range(len(keys))):
+        return None
+    if any(_read(source, keys[position], spec)[1] is None for position in failed):
+        return None  # a file that was away for a moment is not lost for ever
+    with contextlib.suppress(OSError):  # a cache that only another user may write serves too
+        os.utime(folder)  # used now: not to be removed soon
+    return Store(images, failed)
 
 
-def _filled(
-    empty: Callable[[tuple[int, ...]], Pixels],
-    source: DatasetSource,
-    keys: Sequence[str],
-    spec: ImageSpec,
-    progress: bool,
-) -> Store:
-    images = empty((len(keys), *spec.shape))
+def _fill_folder(folder: Path, source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> None:
+    """Decode into *folder*, whole, before it gets its name."""
+    folder.mkdir()
+    size = len(keys) * int(np.prod(spec.shape))
+    if (free := shutil.disk_usage(folder).free) < size + _ROOM:
+        raise OSError(f"{free:,} bytes are free and {size + _ROOM:,} are needed")
+    path = folder / "images.npy"
+    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(keys), *spec.shape))
+    if hasattr(os, "posix_fallocate"):  # a disk that fills up under a sparse map kills the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    store = _filled(images, source, keys, spec, progress)
+    images.flush()
+    write_json(folder / "failed.json", {str(position): reason for position, reason in store.failed.items()})
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Give *made* the name *folder* in one step."""
+    shutil.rmtree(folder, ignore_errors=True)  # damaged, or a failure in it has passed
+    with contextlib.suppress(OSError):  # another process was faster, with the same pixels
+        made.rename(folder)
+
+
+def _filled(images: Pixels, source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:
     failed: dict[int, str] = {}
 
-    def fill(position: int) -> None:
-        key = keys[position]
-        try:
-            images[position] = fit_image(source.read(key), spec)
-        except ImgclfError as error:
-            failed[position] = str(error)
-        except Exception as error:  # a user's own source may raise anything; its key must be named
-            failed[position] = f"{type(error).__name__}: {error}"
+    def fill(start: int) -> int:
+        run = range(start, min(start + _RUN, len(keys)))
+        for position in run:
+            pixels, reason = _read(source, keys[position], spec)
+            if pixels is None:
+                failed[position] = str(reason)
+            else:
+                images[position] = pixels
+        return len(run)
 
-    _in_threads(fill, len(keys), progress and len(keys) >= _BAR_FROM)
+    _in_threads(fill, range(0, len(keys), _RUN), len(keys), progress and len(keys) >= _BAR_FROM)
     return Store(images, dict(sorted(failed.items())))
 
 
-def _in_threads(work: Callable[[int], None], count: int, bar: bool) -> None:
-    from rich.console import Console
-    from rich.progress import track
-
-    pool = ThreadPoolExecutor(os.cpu_count())  # Pillow decodes and resizes outside Python's lock
+def _read(source: DatasetSource, key: str, spec: ImageSpec) -> tuple[Pixels | None, str | None]:
+    """The picture of *key*, or why there is none."""
     try:
-        done = pool.map(work, range(count))
-        for _ in track(done, "decoding", total=count, console=Console(stderr=True), transient=True, disable=not bar):
-            pass
+        return fit_image(source.read(key), spec), None
+    except ImgclfError as error:
+        return None, str(error)
+    except Exception as error:  # a user's own source may raise anything; its key must be named
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _in_threads(work: Callable[[int], int], starts: Sequence[int], total: int, bar: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    pool = ThreadPoolExecutor(cores())  # Pillow decodes and resizes outside Python's lock
+    try:
+        with Progress(console=Console(stderr=True), transient=True, disable=not bar) as progress:
+            task = progress.add_task("decoding", total=total)
+            for done in pool.map(work, starts):
+                progress.advance(task, done)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _empty_array(shape: tuple[int, ...]) -> Pixels:
-    return np.zeros(shape, np.uint8)
+def _empty_array(count: int, spec: ImageSpec) -> Pixels:
+    try:
+        return np.zeros((count, *spec.shape), np.uint8)
+    except MemoryError:
+        size = count * int(np.prod(spec.shape, dtype=np.int64)) / 2**30
+        raise DatasetError(
+            f"{count:,} pictures of {'×'.join(map(str, spec.shape))} take {size:,.0f} GiB, which do not fit into "
+            "memory. Choose a smaller image_size."
+        ) from None
 
 
-def _empty_map(path: Path, shape: tuple[int, ...]) -> Pixels:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-
-
-def _digest(fingerprint: str, keys: Sequence[str], spec: ImageSpec) -> str:
-    content = [_FORMAT, pillow_version.split(".")[0], fingerprint, list(keys), spec.to_dict()]
+def _digest(source: DatasetSource, keys: Sequence[str], spec: ImageSpec) -> str:
+    fingerprint = source.fingerprint()  # type: ignore[attr-defined] # the optional part of the protocol
+    if not isinstance(fingerprint, str) or not fingerprint:
+        raise DatasetError(
+            f"fingerprint() of {source!r} gave {fingerprint!r}; expected a text that is another for other pictures. "
+            "Mend it, or leave the method out."
+        )
+    kind = f"{type(source).__module__}.{type(source).__qualname__}"
+    content = [_FORMAT, pillow_version, kind, fingerprint, list(keys), spec.to_dict()]
     return hashlib.sha256(json.dumps(content).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _remove_unused(folder: Path) -> None:
-    oldest = time.time() - _KEEP_DAYS * 86400
     for entry in folder.iterdir():
-        if entry.is_dir() and entry.stat().st_mtime < oldest:
-            shutil.rmtree(entry, ignore_errors=True)
+        days = _LITTER_DAYS if entry.name.startswith(".") else _KEEP_DAYS
+        with contextlib.suppress(OSError):  # another process may be removing it too
+            if entry.stat().st_mtime < time.time() - days * 86400:
+                shutil.rmtree(entry, ignore_errors=True)

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from .files import replacing
 
+_SHOWN = 60  # rows that are printed; files and records have all of them
+
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns; ``print(table)`` aligns them, numbers to the right.
+    """Rows under named columns; ``print(table)`` aligns the first 60, numbers to the right.
 
     >>> print(Table(("key", "label"), [("cat.0.jpg", 0), ("dog.0.jpg", 1)]))
     key        label
@@ -36,25 +38,31 @@ class Table:
         return len(self.rows)
 
     def __str__(self) -> str:
-        cells = [[_text(cell) for cell in row] for row in self.rows]
+        head = [_text(name) for name in self.columns]
+        cells = [[_text(cell) for cell in row] for row in self.rows[:_SHOWN]]
         right = [
             bool(self.rows) and all(isinstance(row[i], (int, float)) for row in self.rows)
             for i in range(len(self.columns))
         ]
-        widths = [max(map(len, column)) for column in zip(self.columns, *cells, strict=True)]
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
         lines = [
             "  ".join(
                 cell.rjust(width) if r else cell.ljust(width) for cell, width, r in zip(row, widths, right, strict=True)
             ).rstrip()
-            for row in [list(self.columns), *cells]
+            for row in [head, *cells]
         ]
+        if len(self.rows) > _SHOWN:
+            lines.append(f"… and {len(self.rows) - _SHOWN:,} more rows")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
+        head = "".join(f"<th>{html.escape(_text(name))}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>" for row in self.rows
+            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>"
+            for row in self.rows[:_SHOWN]
         )
+        if len(self.rows) > _SHOWN:
+            body += f"<tr><td>… and {len(self.rows) - _SHOWN:,} more rows</td></tr>"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def records(self) -> list[dict[str, object]]:

@@ -5,26 +5,27 @@ In: a training and a validation ``Dataset``.  Out: the classifier of the best ep
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import keras
+import numpy as np
 
 from . import _backend
 from .architectures import Architecture, Head, registry
-from .architectures.own import ensure_probabilities, input_shape, logits_model
+from .architectures.own import ensure_probabilities, input_shape, logits_model, split_head
 from .augmentation import Augmentation
 from .batches import Batches
 from .checkpoints import Recorder
 from .classifier import Classifier
 from .dataset import Dataset
 from .errors import OptionError, listed, unknown_name
-from .fitting import class_weights, compile_model, copied, matched_validation, open_run_dir
+from .fitting import checked_run_dir, class_weights, compile_model, copied, matched_validation, open_run_dir
 from .runs import TrainingRun
 
 Monitor = Literal["val_accuracy", "val_loss"]
@@ -51,7 +52,8 @@ class Trainer:
         epochs: At most so many.
         steps_per_epoch: Steps in an epoch; None means one pass over the pictures.
         augmentation: A preset's name or an ``Augmentation``; only training pictures are augmented.
-        monitor: ``"val_accuracy"`` or ``"val_loss"``: what makes an epoch the best.
+        monitor: ``"val_accuracy"`` or ``"val_loss"``: what makes an epoch the best.  Early stopping looks at a figure
+            of its own, as in the documents.
         early_stopping_patience: Stop after so many epochs without a better ``early_stopping_monitor``; None: never.
         early_stopping_monitor: What early stopping looks at.
         reduce_lr_patience: Reduce the learning rate after so many epochs without a better ``reduce_lr_monitor``; None:
@@ -63,7 +65,8 @@ class Trainer:
         seed: Decides weights, order and augmentation.  One seed, one machine, one thread count: the same numbers.
         precision: ``"float32"``, or ``"mixed_bfloat16"``, faster on processors with bfloat16 instructions.  What is
             saved is float32 either way.
-        callbacks: Keras callbacks of your own.
+        callbacks: Keras callbacks of your own.  Their ``self.model`` is the network up to its logits, where the loss is
+            taken.
 
     Raises:
         OptionError: settings out of their range, all of them named at once.
@@ -94,12 +97,18 @@ class Trainer:
     callbacks: Sequence[keras.callbacks.Callback] = ()
 
     def __post_init__(self) -> None:
-        if faults := list(_faults(self)):
-            raise OptionError("; ".join(faults) + ".")
         for name in ("options", "optimizer_options"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
-        if isinstance(self.architecture, str):
-            registry.get(self.architecture)
+        for name in _RANGES:
+            if isinstance(value := getattr(self, name), np.generic):
+                object.__setattr__(self, name, value.item())  # NumPy's numbers are numbers, but not in JSON
+        if isinstance(self.callbacks, keras.callbacks.Callback):
+            object.__setattr__(self, "callbacks", (self.callbacks,))
+        if faults := list(_faults(self)):
+            raise OptionError("; ".join(faults) + ".")
+        chosen = registry.get(self.architecture) if isinstance(self.architecture, str) else self.architecture
+        if isinstance(chosen, Architecture):
+            chosen.check_options(self.options)
         if self.optimizer not in OPTIMIZERS:
             raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
         if isinstance(self.augmentation, str):
@@ -130,12 +139,9 @@ class Trainer:
             RunError: *run_dir* holds another run, or the loss is no finite number.
         """
         validation = matched_validation(train, validation)
-        folder = None if run_dir is None else Path(run_dir)
-        provenance = self._provenance(train, validation)
-        if folder is not None:
-            open_run_dir(folder, provenance, overwrite=overwrite)
+        folder = None if run_dir is None else checked_run_dir(Path(run_dir), overwrite=overwrite)
         with _backend.seeded(self.seed):
-            return self._run(train, validation, folder, provenance, verbose)
+            return self._run(train, validation, folder, verbose)
 
     @property
     def chosen_augmentation(self) -> Augmentation | None:
@@ -145,7 +151,10 @@ class Trainer:
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON holds it; a model or callbacks of your own are only named in it."""
         content = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "callbacks"}
-        content["architecture"] = getattr(self.architecture, "name", self.architecture)
+        if isinstance(self.architecture, keras.Model):
+            content["architecture"] = {"model": self.architecture.name}
+        elif isinstance(self.architecture, Architecture):
+            content["architecture"] = self.architecture.name
         for name in ("options", "optimizer_options"):
             content[name] = dict(content[name])
         if isinstance(self.augmentation, Augmentation):
@@ -159,28 +168,42 @@ class Trainer:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Trainer:
         """The recipe from what :meth:`to_dict` gave, or the ``trainer`` part of a run's ``config.json``."""
+        if "trainer" in content:
+            raise OptionError("this is a whole config.json. Pass the part that is the recipe: config['trainer'].")
         known = {item.name for item in fields(cls)}
         for name in content:
             if name not in known:
                 raise unknown_name("setting of a Trainer", name, known)
         settings = dict(content)
+        if isinstance(settings.get("architecture"), Mapping):
+            raise OptionError(
+                f"the recipe is for a model of your own, {settings['architecture']}. Put the model itself under "
+                "'architecture'."
+            )
         if lost := settings.pop("callbacks", None):
             warnings.warn(f"the callbacks {listed(lost)} are not in the file. Pass them again.", stacklevel=2)
         if isinstance(settings.get("augmentation"), Mapping):
             settings["augmentation"] = Augmentation.from_dict(settings["augmentation"])
         return cls(**settings)
 
-    def _run(
-        self, train: Dataset, validation: Dataset, folder: Path | None, provenance: dict[str, Any], verbose: Verbosity
-    ) -> TrainingRun:
+    def _run(self, train: Dataset, validation: Dataset, folder: Path | None, verbose: Verbosity) -> TrainingRun:
         with _backend.precision(self.precision):
             network = self._network(train)
-        trained = logits_model(network) or network
-        lasting = network if self.precision == "float32" else self._network(train)
-        batches = self._batches(train)
-        steps = len(batches) // self.epochs
+        lasting = network
+        if self.precision != "float32":
+            with _backend.precision("float32"):
+                lasting = self._network(train)
+        # What is compiled is never what is saved: optimiser and metrics would go into the file.
+        logits = logits_model(network)
+        trained = logits or keras.Model(network.inputs, network.outputs, name=network.name)
         settings = {"learning_rate": self.learning_rate, **self.optimizer_options}
-        compile_model(trained, self.optimizer, settings, from_logits=trained is not network)
+        compile_model(trained, self.optimizer, settings, from_logits=logits is not None)
+        batches = self._batches(train)
+        checking = Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False)
+        steps = len(batches) // self.epochs
+        provenance = self._provenance(train, validation)
+        if folder is not None:
+            open_run_dir(folder, provenance)  # last of all, when nothing can be refused any more
 
         def best() -> Classifier:
             lasting.set_weights(recorder.best_weights)
@@ -198,12 +221,13 @@ class Trainer:
                 epochs=self.epochs,
                 steps_per_epoch=steps,
                 shuffle=False,  # the order is ours, not Keras's
-                validation_data=Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False),
-                callbacks=[recorder, *self._callbacks(verbose)],
+                validation_data=checking,
+                callbacks=[*self._callbacks(verbose), recorder],
                 verbose=verbose,
             )
         finally:
             batches.close()
+            checking.close()
         return TrainingRun(best(), recorder.history, recorder.best_epoch, folder)
 
     def _network(self, train: Dataset) -> keras.Model:
@@ -215,7 +239,7 @@ class Trainer:
                 f"the model takes pictures of shape {input_shape(chosen)} and the training set has {train.spec.shape}. "
                 "Load the pictures with its image_size and color_mode."
             )
-        return ensure_probabilities(copied(chosen), len(train.class_names))
+        return ensure_probabilities(split_head(copied(chosen)), len(train.class_names))
 
     def _batches(self, train: Dataset) -> Batches:
         steps = self.steps_per_epoch or -(-len(train) // self.batch_size)
@@ -254,7 +278,12 @@ class Trainer:
             name: {"pictures": len(part), "fingerprint": part.fingerprint, "class_counts": part.class_counts()}
             for name, part in (("train", train), ("validation", validation))
         }
-        return {"imgclf": version("imgclf"), "versions": _backend.versions(), "trainer": self.to_dict(), **sets}
+        return {
+            "imgclf": _backend.package_version("imgclf"),
+            "versions": _backend.versions(),
+            "trainer": self.to_dict(),
+            **sets,
+        }
 
 
 def _frozen(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,6 +300,10 @@ def _faults(trainer: Trainer) -> Iterator[str]:
         yield "options and head are for registered architectures; a model of your own comes with its own"
     if own and trainer.precision != "float32":
         yield "precision is for registered architectures; a model of your own was built in its own"
+    if wrong := [callback for callback in trainer.callbacks if not isinstance(callback, keras.callbacks.Callback)]:
+        yield f"callbacks hold {listed(wrong)}; expected Keras callbacks"
+    if "learning_rate" in trainer.optimizer_options:
+        yield "optimizer_options hold a learning_rate; expected it in the setting of that name"
     for name, (fits, expected) in _RANGES.items():
         value = getattr(trainer, name)
         if not fits(value):
@@ -282,7 +315,7 @@ def _whole(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _none_or_whole(value: object) -> bool:
@@ -308,8 +341,8 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "precision": (lambda value: value in get_args(Precision), "'float32' or 'mixed_bfloat16'"),
     "seed": (lambda value: value == 0 or (_whole(value) and value < 2**32), "a whole number from 0 to 2³² − 1"),
     "class_weights": (
-        lambda value: value is None or value == "balanced" or isinstance(value, Mapping),
-        "None, 'balanced' or weights by class name",
+        lambda value: value in (None, "balanced") or (isinstance(value, Mapping) and all(map(_number, value.values()))),
+        "None, 'balanced' or weights above 0 by class name",
     ),
     "augmentation": (
         lambda value: value is None or isinstance(value, (str, Augmentation)),

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from imgclf.architectures import Registry, registry
-from imgclf.architectures.own import ensure_probabilities, last_activation, logits_model
+from imgclf.architectures.own import ensure_probabilities, logits_model
 from imgclf.errors import OptionError, UnknownNameError
 
 SIZES = {"vgg16_bn": (32, 32, 3)}  # the others take 28×28 and more
@@ -87,14 +87,18 @@ def test_the_documents_heads_and_the_other_one(name):
 
 
 def test_what_cannot_be_built_is_said():
-    with pytest.raises(UnknownNameError, match="no architecture 'smal_cnn'. Did you mean 'small_cnn'"):
+    with pytest.raises(UnknownNameError, match="no architecture is called 'smal_cnn'. Did you mean 'small_cnn'"):
         registry.build("smal_cnn")
-    with pytest.raises(UnknownNameError, match="no option of 'small_cnn' 'drop'"):
+    with pytest.raises(UnknownNameError, match="no option of 'small_cnn' is called 'drop'"):
         registry.build("small_cnn", drop=0.5)
     with pytest.raises(OptionError, match="Load them with a larger image_size"):
         registry.build("small_cnn", (20, 20, 3))
     with pytest.raises(OptionError, match="Load them with a larger image_size"):
         registry.build("vgg16_bn", (20, 20, 3), dense=(4,))
+    with pytest.raises(
+        OptionError, match=r"refuses the options \{'dense': 64\}.*Its defaults are \{'dense': \(4096, 4096\)"
+    ):
+        registry.build("vgg16_bn", (32, 32, 3), dense=64)
     with pytest.raises(OptionError, match="at least 2"):
         registry.build("mnist_cnn", num_classes=1)
     with pytest.raises(OptionError, match="'sigmoid' or 'softmax'"):
@@ -109,12 +113,17 @@ def test_a_network_of_ones_own_is_registered_by_decorating_it():
         return layers.GlobalAveragePooling2D()(layers.Conv2D(width, 3)(pixels))
 
     assert own.names() == ["tiny"]
+    for name in ("my net", "né", "a/b", ""):
+        with pytest.raises(OptionError, match="Choose another name"):
+            own.register(name or " ", input_shape=(8, 8, 3))(tiny)
     assert "tiny" in own
     assert repr(own) == "Registry(tiny)"
     assert own.build("tiny", width=5).count_params() == 5 * 27 + 5 + 5 + 1
     assert own.get("tiny").options == {"width": 3}
+    own.register("tiny", input_shape=(9, 9, 3))(tiny)  # as when a notebook's cell runs again
+    assert own.get("tiny").input_shape == (9, 9, 3)
     with pytest.raises(OptionError, match="Choose another name"):
-        own.register("tiny", input_shape=(8, 8, 3))(tiny)
+        own.register("tiny", input_shape=(8, 8, 3))(lambda pixels: pixels)
 
 
 def head(units, activation, shape=(8, 8, 3)):
@@ -139,7 +148,7 @@ def test_probabilities_stay_and_logits_get_their_activation(units, activation):
     assert logits_model(ready) is None
     bare = head(units, None)
     completed = ensure_probabilities(bare, 2)
-    assert last_activation(completed) == activation
+    assert completed.layers[-1].activation is getattr(keras.activations, activation)
     pixels = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
     logits = keras.ops.convert_to_numpy(logits_model(completed)(pixels, training=False))
     assert np.allclose(logits, keras.ops.convert_to_numpy(bare(pixels, training=False)))
@@ -148,7 +157,8 @@ def test_probabilities_stay_and_logits_get_their_activation(units, activation):
 def test_nested_softmax_and_subclassed_models_are_understood():
     nested = keras.Sequential([keras.Input((8, 8, 3)), head(2, None), layers.Softmax()])
     assert ensure_probabilities(nested, 2) is nested
-    assert last_activation(keras.Sequential([keras.Input((8, 8, 3)), head(2, "softmax")])) == "softmax"
+    inner = keras.Sequential([keras.Input((8, 8, 3)), head(2, "softmax")])
+    assert ensure_probabilities(inner, 2) is inner
     for activation in ("softmax", None):
         wrapped = keras.Sequential([keras.Input((8, 8, 3)), Subclassed(activation)])
         completed = ensure_probabilities(wrapped, 2)
@@ -163,6 +173,7 @@ def test_nested_softmax_and_subclassed_models_are_understood():
         (lambda: head(3, "softmax"), 2, "Change its last layer"),
         (lambda: head(1, "sigmoid"), 3, "expected 3"),
         (lambda: head(2, "sigmoid"), 2, "End it in a softmax"),
+        (lambda: head(2, "relu"), 2, "neither logits nor probabilities. End it in a Dense layer without"),
         (lambda: head(2, "softmax", (None, None, 3)), 2, "Build it on such an input first"),
         (lambda: head(2, "softmax", (8, 8, 4)), 2, "expected .None, height, width, 1 or 3"),
         (lambda: Subclassed("softmax"), 2, "Build it on such an input first"),

@@ -37,7 +37,7 @@ def test_preparing_ahead_changes_nothing():
     for step in (0, 1, 0, 1, 2, 3, 7, 8, 4):  # Keras looks at two batches before it begins
         assert shown(ahead[step]) == shown(plain[step])
     ahead.close()
-    assert shown(ahead[5]) == shown(plain[5])
+    assert len(ahead.dataset) == 0  # let go
 
 
 def test_a_fault_while_preparing_ahead_arrives_at_its_step():

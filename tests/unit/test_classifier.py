@@ -59,6 +59,21 @@ def test_answers_do_not_depend_on_the_company(softmax):
     assert len(softmax.predict(images[:0])) == 0
 
 
+def test_threads_may_predict_and_explain_at_once(sigmoid):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from imgclf.explainer import Explainer
+
+    images, _ = squares(4)
+    explainer = Explainer(sigmoid)
+    wanted = sigmoid.predict(images).probabilities, explainer.grad_cam(images, "top", "pool1").maps["pool1"]
+    with ThreadPoolExecutor(4) as pool:
+        said = [pool.submit(sigmoid.predict, images) for _ in range(12)]
+        shown = [pool.submit(explainer.grad_cam, images, "top", "pool1") for _ in range(6)]
+    assert all((one.result().probabilities == wanted[0]).all() for one in said)
+    assert all(np.allclose(one.result().maps["pool1"], wanted[1], atol=1e-6) for one in shown)
+
+
 def test_paths_arrays_and_datasets_give_the_same(softmax, tmp_path):
     images, _ = squares(3)
     paths = []
@@ -96,6 +111,9 @@ def test_evaluation_needs_labels_and_known_classes(sigmoid):
         sigmoid.evaluate(Dataset.from_arrays(images, class_names=NAMES))
     with pytest.raises(DatasetError, match="Rename their folders or files"):
         sigmoid.evaluate(Dataset.from_arrays(images, labels, ("top", "middle")))
+    for given in ([images[0]], "pets"):
+        with pytest.raises(OptionError, match="expected a Dataset. Make one with Dataset.load"):
+            sigmoid.evaluate(given)
     with pytest.raises(DatasetError, match="Load some"):
         sigmoid.evaluate(Dataset.from_arrays(images, labels, NAMES).take([]))
     with pytest.raises(OptionError, match=r"image_size=\(16, 16\)"):
@@ -156,12 +174,15 @@ def rewritten(path, change):
     ("damage", "said"),
     [
         (lambda path: path.unlink(), r"Give the path of a \.keras file"),
+        (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n"), "Open it with Keras where you trust it"),
         (lambda path: path.write_bytes(b""), "Restore it from a copy, or train again"),
         (lambda path: path.write_bytes(path.read_bytes()[:-300]), "Restore it from a copy, or train again"),
         (lambda path: path.write_bytes(path.read_bytes().replace(b"logits", b"logitz", 1)), "damaged"),
         (lambda path: rewritten(path, lambda record: json.dumps({**record, "schema": 99})), "Update imgclf"),
         (lambda path: rewritten(path, lambda record: "{"), "Restore it from a copy"),
         (lambda path: rewritten(path, lambda record: '{"schema": 1}'), "damaged record"),
+        (lambda path: rewritten(path, lambda record: "[]"), "damaged record"),
+        (lambda path: rewritten(path, lambda record: '{"schema": "1"}'), "damaged record"),
         (lambda path: rewritten(path, lambda record: json.dumps({**record, "class_names": ["a"]})), "at least two"),
     ],
 )
@@ -177,6 +198,15 @@ def test_code_in_a_file_is_not_run(tmp_path):
     model.save(tmp_path / "lambda.keras")
     with pytest.raises(ModelFileError, match="code inside the file is never run"):
         Classifier.load(tmp_path / "lambda.keras", NAMES)
+
+
+def test_what_json_cannot_hold_is_said(sigmoid, tmp_path):
+    odd = Classifier(sigmoid.model, NAMES, sigmoid.spec, {"when": object()})
+    with pytest.raises(ModelFileError, match="Take out what is no text or number"):
+        odd.save(tmp_path / "a.keras")
+    assert list(tmp_path.iterdir()) == []
+    nan = Classifier(sigmoid.model, NAMES, sigmoid.spec, {"loss": float("nan")})
+    assert Classifier.load(nan.save(tmp_path / "a.keras")).provenance == {"loss": None}
 
 
 def test_only_keras_files_are_written(sigmoid, tmp_path):
@@ -201,7 +231,7 @@ def test_a_failed_save_leaves_the_old_file(sigmoid, tmp_path, monkeypatch):
 def test_any_keras_model_becomes_a_classifier():
     pixels = keras.Input((9, 7, 1))
     model = keras.Model(pixels, layers.Dense(3)(layers.Flatten()(pixels)))
-    own = Classifier.from_keras(model, ["x", "y", "z"], fit="pad", trained_on="nothing")
+    own = Classifier.from_keras(model, ["x", "y", "z"], fit="pad", provenance={"trained_on": "nothing"})
     assert own.spec == ImageSpec((9, 7), "grayscale", "pad")
     assert own.provenance == {"trained_on": "nothing"}
     assert own.predict(np.zeros((20, 20, 3), np.uint8)).probabilities.sum() == pytest.approx(1)

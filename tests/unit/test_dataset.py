@@ -21,13 +21,28 @@ def numbered(counts):
     return Dataset.from_arrays(images, labels, [f"class {i}" for i in range(len(counts))])
 
 
+class Own:
+    """A user's source: three members, nothing inherited."""
+
+    class_names = ("dark", "bright")
+
+    def __init__(self, keys=("a", "b"), labels=(0, 1), value=7):
+        self.given, self.value = Samples(list(keys), list(labels)), value
+
+    def samples(self):
+        return self.given
+
+    def read(self, key):
+        return np.full((5, 4), self.value, np.uint8) if self.value != "bad" else np.zeros((5, 4, 3))
+
+
 def test_a_folder_becomes_a_set(square_folder):
     data = Dataset.load(FolderSource(square_folder), image_size=(16, 12))
     assert data.images.shape == (24, 16, 12, 3)
     assert data.class_names == ("bottom", "top")
     assert data.class_counts() == {"bottom": 12, "top": 12}
     assert data.spec == ImageSpec((16, 12))
-    assert repr(data) == "Dataset(24 pictures 16×12×3: 12 bottom, 12 top)"
+    assert repr(data) == "Dataset(24 pictures 16×12×3; bottom: 12, top: 12)"
     assert str(data.head(1)) == "key           class_name  label\nbottom/1.png  bottom          0"
     assert [row[0] for row in data.tail(2).rows] == ["top/20.png", "top/22.png"]
     assert len(data.head(1000)) == len(data.tail(1000)) == 24
@@ -55,13 +70,23 @@ def test_broken_pictures_are_all_named_or_skipped(square_folder):
         DatasetError, match=r"2 of 24 pictures cannot be read.*on_error='skip'(.|\n)*1\.png(.|\n)*0\.png"
     ):
         Dataset.load(FolderSource(square_folder), image_size=(8, 8))
-    data = Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip")
+    with pytest.warns(UserWarning, match="2 of 24 pictures .* are left out: 'bottom/1.png', 'top/0.png'"):
+        data = Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip")
     assert len(data) == len(data.images) == 22
     assert [key for key, _ in data.skipped] == ["bottom/1.png", "top/0.png"]
     assert "2 skipped" in repr(data)
-    whole = Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip", cache=False)
+    assert data.labels.tolist() == [int(key.startswith("top")) for key in data.keys]  # none has slipped
+    with pytest.warns(UserWarning, match="left out"):
+        whole = Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip", cache=False)
     assert (whole.images == data.images).all()
     assert list(whole.keys) == list(data.keys)
+
+
+def test_skipping_does_not_empty_a_class(square_folder):
+    for path in (square_folder / "top").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="none of the pictures of 'top' can be read"):
+        Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip")
 
 
 def test_a_set_without_one_good_picture_is_an_error_either_way(square_folder):
@@ -69,21 +94,6 @@ def test_a_set_without_one_good_picture_is_an_error_either_way(square_folder):
         path.write_bytes(b"")
     with pytest.raises(DatasetError, match="24 of 24 pictures(.|\n)*and 19 more"):
         Dataset.load(FolderSource(square_folder), image_size=(8, 8), on_error="skip")
-
-
-class Own:
-    """A user's source: three members, nothing inherited."""
-
-    class_names = ("dark", "bright")
-
-    def __init__(self, keys=("a", "b"), labels=(0, 1), value=7):
-        self.given, self.value = Samples(list(keys), list(labels)), value
-
-    def samples(self):
-        return self.given
-
-    def read(self, key):
-        return np.full((5, 4), self.value, np.uint8) if self.value != "bad" else np.zeros((5, 4, 3))
 
 
 def test_a_users_own_source_is_taken_as_it_is():
@@ -145,10 +155,73 @@ def test_adding_a_picture_moves_few_others():
 def test_what_cannot_be_split_is_said():
     with pytest.raises(DatasetError, match="'class 1': one picture cannot be on both sides. Add pictures"):
         numbered([4, 1]).split()
+    with pytest.raises(DatasetError, match="Split first, and repeat them afterwards"):
+        numbered([4, 4]).take([0, 0, 1, 4, 5]).split()
     with pytest.raises(OptionError, match=r"such as 0\.2"):
         numbered([4, 4]).split(validation=20)
     with pytest.raises(DatasetError, match="2 pictures have no label: '0', '1'. Label them to split"):
         Dataset.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), class_names=["a", "b"]).split()
+
+
+@pytest.mark.parametrize(
+    ("positions", "taken"),
+    [
+        ([3, 1], [3, 1]),
+        ([-1], [7]),
+        (2, [2]),
+        (np.int64(2), [2]),
+        (slice(1, 6, 2), [1, 3, 5]),
+        (np.arange(8) % 4 == 1, [1, 5]),
+        ([], []),
+        (range(2), [0, 1]),
+    ],
+)
+def test_a_part_is_taken_as_numpy_would(positions, taken):
+    assert numbered([4, 4]).take(positions).keys.tolist() == [str(key) for key in taken]
+
+
+@pytest.mark.parametrize(
+    ("positions", "said"),
+    [
+        ([0.5], "expected whole numbers"),
+        (["cat.jpg"], "a mask of 8 bools, or a slice"),
+        ([8, 99, -9], "no positions 8, 99, -9; give 0 to 7"),
+        ([True, False], "a mask of 8 bools"),
+        ([[1]], "expected whole numbers"),
+    ],
+)
+def test_what_is_no_position_is_said(positions, said):
+    with pytest.raises(DatasetError, match=said):
+        numbered([4, 4]).take(positions)
+
+
+@pytest.mark.parametrize("size", ["64", 32, (64,), ("a", 2), (32, 32, 3), (8.0, 8)])
+def test_a_size_that_is_none_is_said(size, square_folder):
+    for source in (FolderSource(square_folder), ArraySource(*squares(4))):
+        with pytest.raises(OptionError, match=r"expected \(height, width\)"):
+            Dataset.load(source, image_size=size)
+
+
+def test_a_size_beyond_memory_is_said():
+    with pytest.raises(DatasetError, match="Choose a smaller image_size"):
+        Dataset.load(ArraySource(*squares(64)), image_size=(1_000_000, 1_000_000))
+
+
+@pytest.mark.parametrize("given", ["pets", None, Own, {"samples": 1}])
+def test_what_is_no_source_is_said(given):
+    with pytest.raises(
+        OptionError, match=r"expected an object with class_names, samples and read, such as FolderSource"
+    ):
+        Dataset.load(given, image_size=(4, 4))
+
+
+def test_a_source_gives_samples():
+    class Careless(Own):
+        def samples(self):
+            return ["a", "b"]
+
+    with pytest.raises(OptionError, match="gave a list; expected Samples"):
+        Dataset.load(Careless(), image_size=(4, 4))
 
 
 def test_parts_share_the_pixels():
@@ -167,6 +240,27 @@ def test_classes_are_matched_by_name():
     assert data.with_class_names(data.class_names) is data
     with pytest.raises(DatasetError, match=r"'class 0' are not among 'class 1'\. Rename"):
         data.with_class_names(["class 1"])
+
+
+def test_a_class_without_pictures_need_not_be_known():
+    data = numbered([2, 2, 2])
+    part = data.take(data.labels < 2).with_class_names(["class 1", "class 0"])
+    assert part.labels.tolist() == [1, 1, 0, 0]
+
+
+def test_pixels_cannot_be_changed(square_folder):
+    for data in (numbered([1, 1]), Dataset.load(FolderSource(square_folder), image_size=(8, 8), cache=False)):
+        with pytest.raises(ValueError, match="read-only"):
+            data.images[:] = 7
+
+
+@pytest.mark.parametrize("names", ["ab", ("a", "a"), ("a", 1)])
+def test_the_class_names_of_ones_own_source_are_checked(names):
+    class Careless(Own):
+        class_names = names
+
+    with pytest.raises(OptionError, match="expected several texts, each different"):
+        Dataset.load(Careless(), image_size=(4, 4))
 
 
 def test_a_class_without_pictures_is_warned_of():
@@ -201,3 +295,4 @@ def test_show_spreads_over_the_set():
     figure = numbered([30, 30]).show(4, columns=2)
     assert [axis.get_title() for axis in figure.axes] == ["class 0", "class 0", "class 1", "class 1"]
     assert len(numbered([1, 1]).show().axes) == 2
+    assert [axis.get_title() for axis in numbered([1, 1]).show(titles=["x", "y"]).axes] == ["x", "y"]

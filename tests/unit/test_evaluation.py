@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from imgclf.errors import DatasetError
 from imgclf.evaluation import Evaluation, Predictions, wilson_interval
 
 
@@ -34,8 +35,8 @@ def test_figures_by_hand():
         "pictures": 3,
         "precision": 1.0,
         "recall": pytest.approx(2 / 3),
-        "from": pytest.approx(0.2077, abs=1e-4),
-        "to": pytest.approx(0.9385, abs=1e-4),
+        "recall_from": pytest.approx(0.2077, abs=1e-4),
+        "recall_to": pytest.approx(0.9385, abs=1e-4),
         "f1": pytest.approx(0.8),
     }
 
@@ -101,7 +102,9 @@ def test_rows_go_to_csv_and_figures_to_json(tmp_path):
     with MIXED.to_csv(tmp_path / "rows.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == ["cat", "cat", "cat", "dog"]
-    assert float(rows[1]["dog"]) == pytest.approx(0.8)
+    assert float(rows[1]["p(dog)"]) == pytest.approx(0.8)
+    assert float(rows[1]["loss"]) == pytest.approx(-math.log(0.2), rel=1e-5)
+    assert [row["key"] for row in rows] == [f"{i}.jpg" for i in range(4)]
     assert json.loads(json.dumps(MIXED.to_dict()))["confusion"] == [[2, 1], [0, 1]]
     assert "<table>" in MIXED._repr_html_()
 
@@ -110,6 +113,26 @@ def test_the_plot_counts_pictures():
     axis = MIXED.plot().axes[0]
     assert sorted(text.get_text() for text in axis.texts) == ["0", "1", "1", "2"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "said"),
+    [
+        (np.zeros((0, 2)), [], "n at least 1"),
+        ([[0.5, 0.5]], [-1], "label every picture"),
+        ([[0.5, 0.5]], [2], "label every picture"),
+        ([[0.5, 0.5]], [0, 1], "do not fit"),
+        ([[np.nan, np.nan]], [0], "no finite numbers"),
+    ],
+)
+def test_rows_that_cannot_be_scored_are_refused(probabilities, labels, said):
+    with pytest.raises(DatasetError, match=said):
+        evaluation(probabilities, labels)
+
+
+def test_captions_say_what_was_taken_for_what():
+    assert MIXED.captions() == ["cat, 0.90", "cat, taken for dog, 0.80", "cat, 0.60", "dog, 0.70"]
+    assert repr(MIXED) == "Evaluation(4 pictures: cat, dog)"
 
 
 def test_no_pictures_no_answers():

@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from imgclf import files
+from imgclf.errors import FileError
 from imgclf.files import replacing, write_json, write_text
 
 
@@ -37,6 +38,12 @@ def test_the_temporary_file_keeps_the_suffix(tmp_path):
     with replacing(tmp_path / "model.keras") as temporary:
         assert temporary.suffix == ".keras"
         assert temporary.parent == tmp_path
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"file/a\.txt' cannot be written: .*Choose another folder"):
+        write_text(tmp_path / "file" / "a.txt", "")
 
 
 def test_json_has_no_nan(tmp_path):

@@ -66,8 +66,10 @@ def test_a_transparent_palette_entry_lies_over_white():
 
 
 def test_16_bit_grey_is_scaled_not_clipped():
-    values = np.array([[0, 128, 257, 32896, 65535]], np.uint16)
-    assert read_image(encoded(Image.fromarray(values)))[0, :, 0].tolist() == [0, 0, 1, 128, 255]
+    values = np.array([[0, 128, 129, 257, 32896, 65535]], np.uint16)
+    assert read_image(encoded(Image.fromarray(values)))[0, :, 0].tolist() == [0, 0, 1, 1, 128, 255]
+    clear = read_image(encoded(Image.fromarray(values), transparency=0))
+    assert clear[0, :, 0].tolist() == [255, 0, 1, 1, 128, 255]
 
 
 def test_cmyk_becomes_rgb():
@@ -86,6 +88,14 @@ def test_exif_orientation_is_applied(orientation):
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
     assert (read_image(content) == np.asarray(upright)).all()
     assert read_image(content).shape == ((6, 4, 3) if orientation > 4 else (4, 6, 3))
+
+
+def test_a_pillow_picture_is_taken_as_its_file_would_be():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.fromarray(ramp()), exif=exif)
+    assert (read_image(Image.open(io.BytesIO(content))) == read_image(content)).all()
+    assert (read_image(Image.new("RGBA", (3, 2))) == 255).all()
 
 
 def test_damaged_exif_does_not_lose_the_picture():
@@ -122,6 +132,8 @@ def test_the_error_names_the_file(tmp_path):
         read_image(path)
     with pytest.raises(ImageError, match=r"dog\.jpg' cannot be opened.*Check the path"):
         read_image(tmp_path / "dog.jpg")
+    with pytest.raises(ImageError, match="Check the path"):
+        read_image("a\0b.jpg")
     with pytest.raises(ImageError, match=r"Give the path of a picture|Check the path"):
         read_image(tmp_path)
 
@@ -189,7 +201,8 @@ def test_colour_and_grey_are_brought_to_each_other():
     ("array", "said"),
     [
         (np.zeros((4, 4, 3), np.float32), "Multiply by 255"),
-        (np.zeros((4, 4, 3), np.int64), "Convert"),
+        (np.zeros((4, 4, 3), np.int64), "Round and convert"),
+        (np.full((4, 4, 3), 200.0), "uint8 from 0 to 255. Round and convert"),
         (np.zeros((4, 4, 4), np.uint8), r"expected \(height, width, 1 or 3\)"),
         (np.zeros((2, 4, 4, 3), np.uint8), r"expected \(height, width, 1 or 3\)"),
         (np.zeros((0, 4, 3), np.uint8), "above 0"),

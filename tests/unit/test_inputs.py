@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,11 +39,47 @@ def test_a_folder_gives_its_pictures(square_folder):
 
 @pytest.mark.parametrize(
     ("array", "count"),
-    [((9, 9, 3), 1), ((9, 9), 1), ((9, 9, 1), 1), ((2, 9, 9, 3), 2), ((5, 9, 9), 5), ((0, 9, 9, 3), 0)],
+    [
+        ((5, 28, 28), 5),
+        ((9, 9, 3), 1),
+        ((9, 9), 1),
+        ((9, 9, 1), 1),
+        ((2, 9, 9, 3), 2),
+        ((5, 9, 9), 5),
+        ((0, 9, 9, 3), 0),
+    ],
 )
 def test_arrays_are_one_picture_or_many(array, count):
     keys = [key for part, _ in chunks(np.zeros(array, np.uint8), SPEC) for key in part]
     assert keys == [str(i) for i in range(count)]
+
+
+def test_channels_first_is_not_taken_for_grey_pictures():
+    for shape in ((3, 50, 60), (128, 64, 4)):
+        with pytest.raises(OptionError, match=r"channels first or with transparency, or \d+ grey pictures\? Give"):
+            gathered(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_keys_can_be_written_whatever_the_file_is_called(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb") as file:  # noqa: PTH123 - bytes are no Path
+        Image.new("L", (4, 4)).save(file, "PNG")
+    keys, _ = gathered(tmp_path)
+    assert keys == [str(tmp_path / r"caf\xe9.png")]
+
+
+def test_pillow_pictures_and_bytes_are_pictures(square_folder):
+    path = square_folder / "top" / "0.png"
+    wanted = gathered(path)[1]
+    for given in (Image.open(path), path.read_bytes(), [path.read_bytes(), Image.open(path)]):
+        keys, images = gathered(given)
+        assert keys == [str(i) for i in range(len(images))]
+        assert (images == wanted).all()
+
+
+def test_an_empty_folder_is_said(tmp_path):
+    with pytest.raises(ImageError, match=r"holds no pictures .*Check the path"):
+        gathered(tmp_path)
 
 
 def test_paths_and_arrays_mix(tmp_path):
@@ -67,7 +106,7 @@ def test_all_broken_pictures_of_a_chunk_are_named(square_folder):
         gathered([square_folder / "bad.png", square_folder / "gone.png", square_folder / "top" / "0.png"])
     with pytest.raises(ImageError, match="and 2 more"):
         gathered([f"gone{i}.png" for i in range(7)])
-    with pytest.raises(ImageError, match="Multiply by 255"):
+    with pytest.raises(ImageError, match=r"2 of 2.*:\n  '0': pixels.*Multiply by 255.*\n  '1': pixels"):
         gathered(np.zeros((2, 9, 9, 3)))
 
 

@@ -236,9 +236,9 @@ def test_fingerprint_is_of_content(entry: Entry, source: DatasetSource, tmp_path
 
 
 def test_all_pictures_at_once_are_those_read_one_by_one(source: DatasetSource) -> None:
-    if not hasattr(source, "images"):
+    if not hasattr(source, "load_images"):
         pytest.skip("it reads one by one")
-    images = source.images()
+    images = source.load_images()
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(images, [source.read(key) for key in source.samples().keys])
     with pytest.raises(ValueError, match="read-only"):

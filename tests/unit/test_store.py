@@ -8,7 +8,7 @@ import pytest
 
 from imgclf import store
 from imgclf.dataset import Dataset
-from imgclf.errors import ImageError
+from imgclf.errors import DatasetError, ImageError
 from imgclf.files import cache_folder
 from imgclf.images import ImageSpec
 from imgclf.sources import FolderSource, Samples
@@ -86,6 +86,72 @@ def test_failures_are_remembered_with_their_reason():
         assert decoded(Counting(version="broken")).failed == {3: "'3' is damaged"}
 
 
+def test_a_failure_that_has_passed_is_forgotten():
+    assert 3 in decoded(Counting(version="broken")).failed
+    mended = Counting(version="broken")
+    mended.read = lambda key: np.full((4, 4, 1), int(key), np.uint8)
+    for _ in range(2):
+        again = decoded(mended)
+        assert again.failed == {}
+        assert (again.images[3] == 3).all()
+
+
+def test_pictures_that_change_while_they_are_decoded_are_not_cached():
+    class Changing(Counting):
+        def fingerprint(self):
+            return f"{self.reads}"
+
+    with pytest.warns(UserWarning, match="changed while they were decoded"):
+        assert (decoded(Changing()).images[5] == 5).all()
+    assert not list(cache_folder().rglob("*.npy"))
+
+
+def test_two_kinds_of_source_never_share():
+    class Other(Counting):
+        def read(self, key):
+            return np.full((4, 4, 1), 100, np.uint8)
+
+    decoded(Counting())
+    assert (decoded(Other()).images == 100).all()
+
+
+@pytest.mark.parametrize("fingerprint", [None, "", b"x"])
+def test_a_fingerprint_is_a_text(fingerprint):
+    source = Counting()
+    source.fingerprint = lambda: fingerprint
+    with pytest.raises(DatasetError, match="Mend it, or leave the method out"):
+        decoded(source)
+
+
+def test_two_processes_leave_one_whole_set():
+    """Another process puts the same set in its place while this one decodes."""
+
+    class Racing(Counting):
+        raced = False
+
+        def read(self, key):
+            if key == "5" and not self.raced:
+                self.raced = True
+                decoded(self)
+            return super().read(key)
+
+    assert (decoded(Racing()).images[:, 0, 0, 0] == range(6)).all()
+    assert len(list(cache_folder().rglob("images.npy"))) == 1
+    assert not list((cache_folder() / "decoded").glob(".*"))
+
+
+def test_litter_of_killed_processes_is_removed(monkeypatch):
+    litter = cache_folder() / "decoded" / ".killed-1"
+    litter.mkdir(parents=True)
+    decoded(Counting())
+    assert litter.exists()  # it may be at work
+    in_two_days = store.time.time() + 2 * 86400
+    monkeypatch.setattr(store.time, "time", lambda: in_two_days)
+    decoded(Counting(version="2"))
+    assert not litter.exists()
+    assert len(list(cache_folder().rglob("images.npy"))) == 2
+
+
 def test_a_users_own_exception_names_its_type():
     class Careless(Counting):
         def read(self, key):
@@ -94,11 +160,25 @@ def test_a_users_own_exception_names_its_type():
     assert decoded(Careless(2)).failed == {0: "KeyError: '0'", 1: "KeyError: '1'"}
 
 
-@pytest.mark.parametrize("damage", ["images.npy", "failed.json"])
-def test_a_damaged_cache_is_made_anew(damage):
+@pytest.mark.parametrize(
+    ("damaged", "content"),
+    [
+        ("images.npy", b""),
+        ("images.npy", b"\x93NUMPY"),
+        ("failed.json", b""),
+        ("failed.json", b"{"),
+        ("failed.json", b"[]"),
+        ("failed.json", b"null"),
+        ("failed.json", b'{"99": "x"}'),
+        ("failed.json", None),
+    ],
+)
+def test_a_damaged_cache_is_made_anew(damaged, content):
     decoded(Counting())
-    (file,) = cache_folder().rglob(damage)
-    file.write_bytes(file.read_bytes()[:-2])
+    (file,) = cache_folder().rglob(damaged)
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
     source = Counting()
     assert (decoded(source).images[5] == 5).all()
     assert source.reads == 6
@@ -138,7 +218,7 @@ def test_pixels_that_a_source_holds_are_taken_as_they_are():
     images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
 
     class Held(Counting):
-        def images(self):
+        def load_images(self):
             return images
 
     assert decoded(Held(2)).images is images

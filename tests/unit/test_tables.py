@@ -13,7 +13,15 @@ def test_text_is_aligned_with_numbers_to_the_right():
 
 
 def test_control_characters_do_not_reach_the_terminal():
-    assert "\x1b" not in str(Table(("a",), [("\x1b[31mred\n",)]))
+    hostile = Table(("\x1b[31m",), [("\x1b[31mred\n",)])
+    assert "\x1b" not in str(hostile) + hostile._repr_html_()
+
+
+def test_long_tables_are_cut_when_printed_and_whole_in_files(tmp_path):
+    table = Table(("n",), [(i,) for i in range(100)])
+    assert str(table).splitlines()[-1] == "… and 40 more rows"
+    assert "… and 40 more rows" in table._repr_html_()
+    assert len(table.to_csv(tmp_path / "t.csv").read_text().splitlines()) == 101
 
 
 def test_html_is_escaped():

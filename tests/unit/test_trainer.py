@@ -18,6 +18,7 @@ from imgclf.batches import Batches
 from imgclf.classifier import Classifier
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, OptionError, RunError, UnknownNameError
+from imgclf.sources import ArraySource
 from imgclf.trainer import Trainer
 
 NAMES = ("top", "bottom")
@@ -218,14 +219,15 @@ def test_class_weights():
     images, labels = squares(40)
     rare = np.flatnonzero((labels == 0) | (np.arange(40) < 10))
     data = Dataset.from_arrays(images, labels, NAMES).take(rare)
+    held = sets()[1]
     balanced, by_name = (
-        changed(epochs=1, class_weights=weights).fit(data, data, verbose=0).history["loss"]
+        changed(epochs=1, class_weights=weights).fit(data, held, verbose=0).history["loss"]
         for weights in ("balanced", {"top": 25 / 40, "bottom": 25 / 10})
     )
     assert balanced == pytest.approx(by_name)
-    assert balanced != changed(epochs=1).fit(data, data, verbose=0).history["loss"]
+    assert balanced != changed(epochs=1).fit(data, held, verbose=0).history["loss"]
     with pytest.raises(OptionError, match="expected one for each of 'top', 'bottom'"):
-        changed(class_weights={"top": 1.0}).fit(data, data, verbose=0)
+        changed(class_weights={"top": 1.0}).fit(data, held, verbose=0)
 
 
 def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path):
@@ -234,11 +236,76 @@ def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path):
             if epoch == 1:
                 self.model.set_weights([weight * np.nan for weight in self.model.get_weights()])
 
-    wanted = r"epoch 2, step 1, on the pictures '.*Epoch 1 was the best before it.*Lower the learning rate"
+    wanted = r"after epoch 2, step 1; the last pictures were '.*Epoch 1 was the best before it.*Lower the learning rate"
     with pytest.raises(RunError, match=wanted):
         changed(callbacks=[Spoil()]).fit(*sets(), run_dir=tmp_path, verbose=0)
     best = Classifier.load(tmp_path / "best.keras")
     assert all(np.isfinite(weight).all() for weight in best.model.get_weights())
+
+
+def test_a_validation_loss_that_is_no_number_is_never_the_best(tmp_path):
+    """The last step of an epoch spoils the weights: the training loss, taken before it, is still fine."""
+
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 4:
+                self.model.set_weights([weight * np.nan for weight in self.model.get_weights()])
+
+    for monitor in ("val_accuracy", "val_loss"):
+        with pytest.raises(RunError, match="the validation loss is no finite number after epoch 1, step 5"):
+            changed(callbacks=[Spoil()], monitor=monitor).fit(*sets(), run_dir=tmp_path, overwrite=True, verbose=0)
+        assert not (tmp_path / "best.keras").exists()
+
+
+def test_a_run_that_cannot_start_costs_nothing(tmp_path):
+    """Whatever is refused is refused before an earlier run is removed, and leaves nothing in the way of the next."""
+    quick = changed(epochs=1)
+    for wrong in (
+        {"class_weights": {"top": 1.0}},
+        {"optimizer_options": {"momentumm": 1}},
+        {"options": {"filters": (4,) * 9}},
+    ):
+        with pytest.raises(OptionError):
+            changed(quick, **wrong).fit(*sets(), run_dir=tmp_path, verbose=0)
+        assert list(tmp_path.iterdir()) == []
+    quick.fit(*sets(), run_dir=tmp_path, verbose=0)
+    before = (tmp_path / "best.keras").read_bytes()
+    with pytest.raises(OptionError):
+        changed(quick, class_weights={"top": 1.0}).fit(*sets(), run_dir=tmp_path, overwrite=True, verbose=0)
+    assert (tmp_path / "best.keras").read_bytes() == before
+
+
+def test_the_pictures_are_let_go_after_the_run():
+    import gc
+    import weakref
+
+    stores = []
+    for _ in range(2):
+        train, validation = sets()
+        run = changed(epochs=1).fit(train, validation, verbose=0)
+        stores.append(weakref.ref(train.store))
+        del train, validation
+    gc.collect()
+    assert [store() is None for store in stores] == [True, True]
+    assert run.epochs == 1
+
+
+def test_what_a_callback_adds_to_the_figures_is_kept():
+    class Extra(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_extra"] = epoch / 2
+
+    assert changed(callbacks=Extra(), epochs=2).fit(*sets(), verbose=0).history["val_extra"] == [0, 0.5]
+
+
+def test_two_runs_at_once_are_as_two_in_turn():
+    from concurrent.futures import ThreadPoolExecutor
+
+    trainer = changed(epochs=1)
+    wanted = trainer.fit(*sets(), verbose=0).history["val_loss"]
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: trainer.fit(*sets(), verbose=0).history["val_loss"], range(2)))
+    assert runs == [wanted, wanted]
 
 
 def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):
@@ -246,6 +313,12 @@ def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):
     model = Classifier.load(tmp_path / "best.keras").model
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        other = changed(precision="mixed_bfloat16", epochs=1).fit(*sets(), verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {layer.compute_dtype for layer in other.classifier.model.layers} == {"float32"}
     assert np.allclose(
         model.predict_on_batch(squares(4)[0].astype(np.float32)),
         run.classifier.predict(squares(4)[0]).probabilities[:, 1:],
@@ -258,6 +331,9 @@ def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):
     [
         ({"epochs": 0, "batch_size": 2.5}, "batch_size is 2.5.*epochs is 0; expected a whole number of at least 1"),
         ({"learning_rate": -1}, "above 0"),
+        ({"learning_rate": float("inf")}, "above 0"),
+        ({"optimizer_options": {"learning_rate": 0.5}}, "in the setting of that name"),
+        ({"class_weights": {"top": -1.0}}, "weights above 0"),
         ({"steps_per_epoch": 0}, "or None"),
         ({"seed": -1}, "whole number from 0"),
         ({"monitor": "val_acc"}, "'val_accuracy' or 'val_loss'"),
@@ -265,6 +341,7 @@ def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):
         ({"class_weights": "auto"}, "'balanced' or weights"),
         ({"reduce_lr_factor": 2}, "between 0 and 1"),
         ({"head": "relu"}, "'sigmoid', 'softmax'"),
+        ({"callbacks": [3]}, "callbacks hold 3; expected Keras callbacks"),
         ({"architecture": 7}, "a name, an Architecture or a Keras model"),
         ({"augmentation": 3}, "the name of a preset"),
     ],
@@ -278,6 +355,7 @@ def test_settings_out_of_range_are_all_named(settings, said):
     ("settings", "said"),
     [
         ({"architecture": "smal_cnn"}, "Did you mean 'small_cnn'"),
+        ({"options": {"filter": (4,)}}, "Did you mean 'filters'"),
         ({"optimizer": "adan"}, "Did you mean 'ada"),
         ({"augmentation": "bok"}, "Did you mean 'book'"),
     ],
@@ -287,6 +365,12 @@ def test_unknown_names_get_a_suggestion(settings, said):
         changed(**settings)
 
 
+def test_numpys_numbers_are_numbers():
+    trainer = changed(batch_size=np.int64(8), learning_rate=np.float32(0.5), seed=np.uint8(3))
+    assert json.loads(json.dumps(trainer.to_dict()))["batch_size"] == 8
+    assert type(trainer.learning_rate) is float
+
+
 def test_models_of_ones_own_come_with_their_options():
     pixels = keras.Input((16, 16, 3))
     model = keras.Model(pixels, layers.Dense(2, "softmax")(layers.Flatten()(pixels)))
@@ -294,6 +378,10 @@ def test_models_of_ones_own_come_with_their_options():
         Trainer(model, options={"dense": 3})
     with pytest.raises(OptionError, match="built in its own"):
         Trainer(model, precision="mixed_bfloat16")
+    content = json.loads(json.dumps(Trainer(model, epochs=3).to_dict()))
+    with pytest.raises(OptionError, match="Put the model itself under 'architecture'"):
+        Trainer.from_dict(content)
+    assert Trainer.from_dict({**content, "architecture": model}) == Trainer(model, epochs=3)
 
 
 def test_a_recipe_survives_json():
@@ -304,6 +392,8 @@ def test_a_recipe_survives_json():
     )
     content = json.loads(json.dumps(trainer.to_dict()))
     assert Trainer.from_dict(content) == trainer
+    with pytest.raises(OptionError, match="config.'trainer'."):
+        Trainer.from_dict({"trainer": content})
     with pytest.raises(UnknownNameError, match="Did you mean 'epochs'"):
         Trainer.from_dict({**content, "epoch": 3})
     with_callbacks = changed(callbacks=[keras.callbacks.TerminateOnNaN()]).to_dict()
@@ -333,6 +423,18 @@ def test_a_recipe_survives_json():
 def test_sets_that_cannot_be_trained_on_are_refused(part, error, said):
     with pytest.raises(error, match=said):
         QUICK.fit(*part(*sets()), verbose=0)
+
+
+def test_shared_pictures_are_warned_of():
+    train, _ = sets()
+    with pytest.warns(UserWarning, match="12 pictures stand in the training and in the validation set"):
+        changed(epochs=1, steps_per_epoch=1).fit(train.take(range(12)), train, verbose=0)
+
+
+def test_only_datasets_are_trained_on():
+    for given in (("pets", sets()[1]), (sets()[0], ArraySource(*squares(4)))):
+        with pytest.raises(OptionError, match="expected a Dataset. Make one with Dataset.load"):
+            QUICK.fit(*given, verbose=0)
 
 
 def test_wrong_optimizer_options_are_said():

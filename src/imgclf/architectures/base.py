@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -42,11 +43,24 @@ class Architecture:
     offset: float = 0.0
     document: str = ""
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", self.name):
+            raise OptionError(
+                f"an architecture cannot be called {self.name!r}; expected a letter, then letters, digits, _ . or -. "
+                "Choose another name."
+            )
+
     @property
     def options(self) -> dict[str, Any]:
         """The options of the body and their defaults."""
         parameters = list(inspect.signature(self.body).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
+
+    def check_options(self, names: Iterable[str]) -> None:
+        """Raise an ``UnknownNameError`` for the first of *names* that is no option."""
+        for name in names:
+            if name not in self.options:
+                raise unknown_name(f"option of {self.name!r}", name, self.options)
 
     def build(
         self,
@@ -71,13 +85,15 @@ class Architecture:
         """
         shape = tuple(self.input_shape if input_shape is None else input_shape)
         chosen = resolve_head(head or self.head, num_classes, explicit=head is not None)
-        for option in options:
-            if option not in self.options:
-                raise unknown_name(f"option of {self.name!r}", option, self.options)
+        self.check_options(options)
         pixels = keras.Input(shape, name="pixels")
         scaled = keras.layers.Rescaling(self.scale, self.offset, name="scaling")(pixels)
         try:
             features = self.body(scaled, **options)
+        except TypeError as error:
+            raise OptionError(
+                f"{self.name!r} refuses the options {options}: {error}. Its defaults are {self.options}."
+            ) from error
         except ValueError as error:
             if "negative" in str(error) or "Kernel" in str(error) or "zero-size" in str(error):
                 raise OptionError(
@@ -147,8 +163,12 @@ class Registry:
         return self.get(name).build(input_shape, num_classes, head=head, **options)
 
     def add(self, architecture: Architecture) -> Architecture:
-        """Make *architecture* known; an ``OptionError`` if its name is taken."""
-        if architecture.name in self._known:
+        """Make *architecture* known; an ``OptionError`` if its name is taken by another.
+
+        The same function defined anew, as when a notebook's cell runs again, takes the place of the earlier one.
+        """
+        earlier = self._known.get(architecture.name)
+        if earlier is not None and not _same_place(earlier.body, architecture.body):
             raise OptionError(
                 f"an architecture called {architecture.name!r} is registered already. Choose another name."
             )
@@ -173,6 +193,12 @@ class Registry:
             return body
 
         return decorate
+
+
+def _same_place(one: Body, two: Body) -> bool:
+    """Whether two functions were defined under the same name in the same module."""
+    places = [(getattr(body, "__module__", body), getattr(body, "__qualname__", body)) for body in (one, two)]
+    return places[0] == places[1]
 
 
 registry = Registry()

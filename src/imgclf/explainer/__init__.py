@@ -2,12 +2,12 @@
 
 ::
 
-    taps      one forward pass, watched; no sub-model is built, nothing stays behind
-    head      which tensor is the logit
     requests  pictures, layers and classes as the user names them
     passes    all layers' outputs, or gradients, in one pass
     cam       formulas on arrays
     results   frozen records that draw themselves
+
+The pass itself is ``taps``, and which tensor is the logit is ``head``, both shared with ``architectures``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
+from ..head import Head, Probe, noise, probe
+from ..taps import LayerInfo
 from . import passes
 from .cam import grad_cam
-from .head import Head, Probe, probe
 from .requests import ClassName, Given, Layers, choose_labels, choose_layers, pictures
 from .results import Explanation, FeatureMaps
-from .taps import LayerInfo
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
@@ -101,8 +101,9 @@ class Explainer:
         Args:
             images: A path, a folder, several paths, a uint8 array ``([n,] h, w, c)``, or a Dataset.  A bare model also
                 takes float arrays, as they are, and no array of another size than its own.
-            layers: ``"maps"`` or None: every layer whose output has height and width; ``"last"`` of these; a path of
-                :attr:`layers` or its last part; a glob such as ``"conv*"``; or several of these.
+            layers: ``"maps"`` or None: every layer whose output has height and width; ``"last"``: of these the last
+                convolution, or the very last where there is none; a path of :attr:`layers` or its last part; a glob
+                such as ``"conv*"``; or several of these.
 
         Raises:
             UnknownNameError: a layer that the model does not have.
@@ -123,7 +124,8 @@ class Explainer:
             images: As for :meth:`feature_maps`.
             class_name: The class to explain: its name or number, one for all pictures or one for each; None explains
                 each picture's likeliest class.
-            layers: As for :meth:`feature_maps`, but None means ``"last"``.
+            layers: As for :meth:`feature_maps`, but None means ``"last"``: the last convolution, as in the paper, or
+                the last feature map of a network without one.
 
         Raises:
             UnknownNameError: a layer or a class that the model does not have.
@@ -142,7 +144,7 @@ class Explainer:
         return Explanation(
             keys=given.keys,
             images=given.shown,
-            class_names=tuple(self._name(label) for label in asked),
+            names=tuple(self._name(label) for label in asked),
             labels=asked,
             probabilities=np.concatenate([part.probabilities for part, _ in parts]),
             scores=np.concatenate([part.scores for part, _ in parts]),
@@ -174,8 +176,8 @@ class Explainer:
             )
         size = tuple(int(side) for side in shape if side is not None)
         if size not in self._probes:
-            noise = np.random.default_rng(0).uniform(0, 255, (3, *size))  # zeros would give a linear head 0: probable
-            self._probes[size] = probe(self.model, noise.astype(np.float32 if like is None else like.dtype))
+            pixels = noise(size, "float32" if like is None else str(like.dtype))
+            self._probes[size] = probe(self.model, pixels)
             _check_names(self.class_names, self._probes[size].head)
         return self._probes[size]
 

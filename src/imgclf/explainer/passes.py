@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from .. import head as heads
 from .._backend import no_grad, value_and_grad
-from . import head as heads
-from .head import Head
-from .taps import LayerInfo, forward, leaf_path, walk, watched
+from ..head import Head
+from ..taps import MODEL_LOCK, LayerInfo, forward, leaf_path, walk, watched
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -47,7 +47,7 @@ def activations(model: Any, images: npt.NDArray[Any], layers: Sequence[LayerInfo
             seen[path] = output
         return output
 
-    with no_grad(), watched(_leaves(model, layers), on_call):
+    with MODEL_LOCK, no_grad(), watched(_leaves(model, layers), on_call):
         forward(model, images)
     return {layer.path: ops.convert_to_numpy(seen[layer.path]) for layer in layers}
 
@@ -66,7 +66,7 @@ def gradients(
 
     Args:
         model: A built Keras model.
-        head: Its head, from :func:`~imgclf.explainer.head.probe`.
+        head: Its head, from :func:`~imgclf.head.probe`.
         images: ``(n, h, w, c)`` as the model takes them.
         layers: Where to differentiate.
         labels: ``(n,)`` the classes; None for each picture's likeliest.
@@ -90,7 +90,8 @@ def gradients(
         return ops.sum(scores), {"z": logits, "p": output, "score": scores, "label": chosen, "seen": seen}
 
     zeros = {layer.path: ops.zeros((len(images), *layer.shape), dtype=layer.dtype) for layer in layers}
-    _, told, found = value_and_grad(total, zeros)
+    with MODEL_LOCK:
+        _, told, found = value_and_grad(total, zeros)
     array = ops.convert_to_numpy
     return Gradients(
         heads.probabilities(head, array(told["z"]), array(told["p"])),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import ImageError, OptionError, listed, unknown_name
 from ..images import ImageSpec
 from ..inputs import chunks
-from .taps import LayerInfo
+from ..taps import LayerInfo
 
 Layers = str | Sequence[str] | None
 ClassName = str | int | Sequence[str | int] | None
@@ -73,7 +73,8 @@ def choose_layers(layers: Layers, known: Sequence[LayerInfo]) -> tuple[LayerInfo
     """The feature maps among *known* that *layers* names, in the order of the network.
 
     Args:
-        layers: ``"maps"`` (all), ``"last"``, a path, the last part of one, a glob (``"conv*"``), or several of these.
+        layers: ``"maps"`` (all); ``"last"``: the last convolution, or the very last where there is none; a path; the
+            last part of one; a glob (``"conv*"``); or several of these.
         known: All layers of the network.
 
     Raises:
@@ -134,7 +135,7 @@ def _named(wanted: str, known: Sequence[LayerInfo], maps: Sequence[LayerInfo]) -
     if wanted == "maps":
         return maps
     if wanted == "last":
-        return maps[-1:]
+        return [layer for layer in maps if "Conv" in layer.kind][-1:] or maps[-1:]
     found = [layer for layer in known if layer.path == wanted] or [
         layer for layer in known for name in (layer.path, layer.path.rpartition("/")[2]) if fnmatchcase(name, wanted)
     ]

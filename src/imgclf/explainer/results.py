@@ -80,7 +80,7 @@ class Explanation:
     Attributes:
         keys: ``n`` names of pictures.
         images: uint8 ``(n, height, width, channels)``.
-        class_names: ``n`` names: the class that each picture's maps speak for.
+        names: ``n`` names: the class that each picture's maps speak for.
         labels: ``(n,)`` the same classes as numbers.
         probabilities: float32 ``(n, k)``: the model's answer for every class.
         scores: float32 ``(n,)``: what was differentiated: the class's logit, before softmax or sigmoid.
@@ -91,7 +91,7 @@ class Explanation:
 
     keys: tuple[str, ...]
     images: Pixels
-    class_names: tuple[str, ...]
+    names: tuple[str, ...]
     labels: npt.NDArray[np.int64]
     probabilities: Floats
     scores: Floats
@@ -117,7 +117,7 @@ class Explanation:
         blank = np.sum(list(self.blank.values()), axis=0)
         rows = [
             (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]), int(blank[i]))
-            for i, (key, name) in enumerate(zip(self.keys, self.class_names, strict=True))
+            for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
         ]
         return Table(("key", "class", "probability", "logit", "blank"), rows)
 
@@ -151,7 +151,7 @@ class Explanation:
         """A row per picture: the picture, then every layer's heat map; "blank" where nothing speaks for the class."""
         titles = [
             f"{_ending(key)}\n{name}: p = {self.probabilities[i, self.labels[i]]:.3f}"
-            for i, (key, name) in enumerate(zip(self.keys, self.class_names, strict=True))
+            for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
         ]
         overlays = {path: self.overlay(path, alpha) for path in self.maps}
         return heatmap_rows(self.images, overlays, titles=titles, blank=self.blank, alpha=alpha)

@@ -76,7 +76,7 @@ class ArraySource:
         picture: Pixels = self._images[int(text)].copy()
         return picture
 
-    def images(self) -> Pixels:
+    def load_images(self) -> Pixels:
         """All pictures at once, uint8 ``(n, height, width, channels)``, read-only."""
         return self._images
 

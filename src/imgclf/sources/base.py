@@ -41,6 +41,8 @@ class Samples:
             twice = listed(str(key) for key in unique[counts > 1])
             raise DatasetError(f"keys must be unique, but these stand more than once: {twice}. Rename them.")
         object.__setattr__(self, "keys", names)
+        if given.size and not -(2**31) <= int(given.min()) <= int(given.max()) < 2**31:
+            raise DatasetError(f"labels go from {given.min()} to {given.max()}; expected positions in class_names.")
         object.__setattr__(self, "labels", given.astype(np.int32))
 
     def __len__(self) -> int:
@@ -61,8 +63,9 @@ class DatasetSource(Protocol):
                 return np.full((32, 32, 1), 40 + 150 * (int(key) % 2), np.uint8)
 
     ``Dataset.load(Bricks(), image_size=(32, 32))`` takes it as it is.  ``read`` is called from several threads.  A
-    source may also have ``fingerprint() -> str``, a digest that changes whenever a picture does: with it the decoded
-    pictures are kept in the cache folder, and a second load is instant.
+    source may also have ``fingerprint() -> str``, a digest that no other content has: with it the decoded pictures are
+    kept in the cache folder, and a second load is instant.  Or ``load_images() -> uint8 (n, h, w, c)``, in the order of
+    the keys, where it holds all its pixels anyhow.
     """
 
     @property

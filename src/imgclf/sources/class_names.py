@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -19,8 +20,7 @@ from ..errors import DatasetError, OptionError, listed
 from .base import UNLABELLED
 from .listing import natural
 
-_MOST_PER_PICTURE = 0.5  # more classes per picture than this, and the "label" is an id
-_FEW = 10  # below this many pictures, each may well have a class of its own
+_MANY, _ALONE = 10, 0.05  # so many classes of one picture, in so large a share of the pictures: ids, not classes
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}(\.0*)?", re.ASCII)
 
 
@@ -38,20 +38,25 @@ def given_names(class_names: Iterable[str] | None, least: int = 2) -> tuple[str,
         raise OptionError(f"class_names is {class_names!r}; expected several texts, such as ('cat', 'dog').")
     if len(names) < least:
         raise OptionError(f"class_names is {names!r}; a classifier needs at least two classes. Name them all.")
-    check_spelling(names)
+    check_spelling(names, by_hand=True)
     return names
 
 
-def check_spelling(names: Sequence[str]) -> None:
-    """Refuse names that differ only in case, in the spaces around them, or in how Unicode composes a letter."""
+def check_spelling(names: Sequence[str], *, by_hand: bool = False) -> None:
+    """Refuse names that differ only in case, in the spaces around them, or in how Unicode composes a letter.
+
+    Names that were written down *by_hand* may differ in case: a set of letters has the classes ``a`` and ``A``.
+    """
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(unicodedata.normalize("NFC", name.strip().casefold()), []).append(name)
+        plain = unicodedata.normalize("NFC", name.strip())
+        groups.setdefault(plain if by_hand else plain.casefold(), []).append(name)
     if same := [group for group in groups.values() if len(group) > 1]:
         alike = "; ".join(" and ".join(ascii(name) for name in group) for group in same[:5])
         raise DatasetError(
             f"these class names differ only in case, spaces or the composing of letters: {alike}. "
-            "Rename them to one name, or to names that differ."
+            "Rename them to one name, or to names that differ; if upper and lower case are different classes, name all "
+            "of them in class_names."
         )
 
 
@@ -73,7 +78,7 @@ def labels_of(
     names = class_names
     if names is None:
         names = tuple(natural(found))
-        _check_found(names, sum(text is not None for text in texts), where)
+        _check_found(names, Counter(text for text in texts if text is not None), where)
     if unknown := found.difference(names):
         raise _not_named(natural(unknown), names, where)
     position: dict[str | None, int] = {name: label for label, name in enumerate(names)}
@@ -86,13 +91,13 @@ def labels_of_table(
     """Class names and labels from the cells of a table, where a class may be a name or a number.
 
     ``3.0`` is taken as ``3``, and ``-1`` as unlabelled.  Numbers are names like others; but where *class_names* are
-    given and the numbers are not among them, they are positions in *class_names*.
+    given and none of them is a number, they are positions in *class_names*.
     """
     if not all(_WHOLE.fullmatch(text) for text in texts):
         return labels_of(texts, class_names, where)
     numbers = [int(text.partition(".")[0]) for text in texts]
     as_names = [None if number == UNLABELLED else str(number) for number in numbers]
-    if class_names is None or {name for name in as_names if name is not None} <= set(class_names):
+    if class_names is None or any(_WHOLE.fullmatch(name) for name in class_names):
         return labels_of(as_names, class_names, where)
     return class_names, labels_in_range(np.array(numbers, np.int64), class_names, where)
 
@@ -115,17 +120,20 @@ def labels_in_range(
     return numbers.astype(np.int32)
 
 
-def _check_found(names: tuple[str, ...], pictures: int, where: str) -> None:
+def _check_found(names: tuple[str, ...], counts: Counter[str], where: str) -> None:
+    pictures = counts.total()
     check_spelling(names)
     if pictures and len(names) == 1:
         raise DatasetError(
             f"{where} has one class only, {names[0]!r}; a classifier tells at least two apart. "
             "Add the others, or name all classes in class_names."
         )
-    if pictures >= _FEW and len(names) > _MOST_PER_PICTURE * pictures:
+    alone = [name for name in names if counts[name] == 1]
+    if (len(alone) == len(names) and pictures > 2) or (len(alone) >= _MANY and len(alone) > _ALONE * pictures):
         raise DatasetError(
-            f"{where} would have {len(names):,} classes for {pictures:,} pictures: {listed(names)}. That looks like a "
-            "number of each picture's own, not a class. Say where the class stands, or load the pictures as unlabelled."
+            f"{where} would have {len(names):,} classes for {pictures:,} pictures, {len(alone):,} of them with a "
+            f"single picture: {listed(alone)}. That looks like a number of each picture's own, not a class. Say where "
+            "the class stands, move other pictures elsewhere, or load the pictures as unlabelled."
         )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from math import isqrt, prod
 
 from ..errors import DatasetError, OptionError, listed, unknown_name
@@ -17,6 +18,7 @@ from ..errors import DatasetError, OptionError, listed, unknown_name
 DEFAULT_LABEL = "label"
 
 _NUMBER = re.compile(r"\s*([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|nan|)\s*", re.IGNORECASE)
+_NUMBERED = re.compile(r"(.*?)([0-9]{1,9})")
 _ORDINAL = re.compile(r"[0-9]{1,9}")
 
 Shape = tuple[int, int, int]
@@ -72,6 +74,7 @@ def layout_of(line: str, name: str, label: str | int | None, shape: Shape | None
     if _is_header(cells, label):
         _check_header(cells, name)
         position = _named_label(cells, name, label)
+        _check_order([cell for at, cell in enumerate(cells) if at != position], name)
         return Layout(delimiter, cells, len(cells), position, _shape_of(cells, name, position, shape, header=True))
     position = _unnamed_label(cells, name, label, shape)
     return Layout(delimiter, None, len(cells), position, _shape_of(cells, name, position, shape, header=False))
@@ -123,6 +126,27 @@ def _check_header(header: Sequence[str], name: str) -> None:
     if len(set(header)) != len(header):
         twice = sorted({column for column in header if header.count(column) > 1})
         raise DatasetError(f"{name} has columns of the same name: {listed(twice)}. Rename them, or remove one.")
+
+
+def _check_order(header: Sequence[str], name: str) -> None:
+    """Refuse pixels that a tool has sorted as text (``pixel10`` before ``pixel2``): the pictures would be scrambled."""
+    parts = [_NUMBERED.fullmatch(column) for column in header]
+    numbers = [(part[1], int(part[2])) for part in parts if part]
+    if len(numbers) < len(header):
+        return
+    for (prefix, number), (next_prefix, next_number) in pairwise(numbers):
+        if prefix == next_prefix and next_number < number:
+            raise DatasetError(
+                f"{name} has its pixels out of order: {prefix}{number} stands before {prefix}{next_number}. "
+                "Put the columns in the order of their numbers."
+            )
+    if len(prefixes := list(dict.fromkeys(prefix for prefix, _ in numbers))) == 3 and len(numbers) > 3:
+        changes = sum(one != two for (one, _), (two, _) in pairwise(numbers))
+        if changes == 2:  # r0 r1 … g0 g1 … b0 b1 …
+            raise DatasetError(
+                f"{name} has one channel after the other ({listed(prefixes)}); expected a pixel's channels side by "
+                "side. Put the columns in the order r0, g0, b0, r1, …"
+            )
 
 
 def _named_label(header: Sequence[str], name: str, label: str | int | None) -> int | None:

@@ -105,7 +105,7 @@ class CsvPixelsSource:
         picture: Pixels = self._content.images[row].copy()
         return picture
 
-    def images(self) -> Pixels:
+    def load_images(self) -> Pixels:
         """All pictures at once, uint8 ``(n, *image_shape)``, read-only."""
         return self._content.images
 
@@ -125,7 +125,11 @@ class CsvPixelsSource:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise DatasetError(f"the file {str(path)!r} cannot be reached: {error.strerror}. Check the path.") from None
+    if not exists:
         raise DatasetError(f"there is no file {str(path)!r} (looked for in {str(Path.cwd())!r}). Check the path.")
     if not path.is_file():
         raise DatasetError(

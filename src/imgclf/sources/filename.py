@@ -32,7 +32,7 @@ class FilenameSource:
         root: The folder of the pictures.
         pattern: How to find the class in a name.  None: the text before the first dot.  A regular expression with a
             group ``label``, found anywhere in the name (``re.search``; anchor it with ``^`` and ``$``), such as
-            ``r"_(?P<label>[a-z]+)[.]"``.  Or a function that takes the name and returns the class, or None.
+            ``r"^(?P<label>[a-z]+)_"``.  Or a function that takes the name and returns the class, or None.
         class_names: The names of the classes, in the order of the labels.  None: those found, in natural order.
         on_mismatch: What becomes of a file whose name tells no class: ``"error"``, or ``"skip"`` to leave it out and
             count it in ``ignored``.
@@ -137,7 +137,10 @@ def _rule(pattern: Pattern | None) -> Callable[[str], object]:
 
 def _class_of(key: str, rule: Callable[[str], object]) -> str | None:
     name = key.rpartition("/")[2]
-    found = rule(name)
+    try:
+        found = rule(name)
+    except Exception as error:  # a user's own function may raise anything
+        raise OptionError(f"pattern failed for {name!r}: {type(error).__name__}: {error}. Mend it.") from error
     if not isinstance(found, str | None):
         raise OptionError(f"pattern gave {found!r} for {name!r}; expected the class as text, or None. Convert it.")
     return (found or "").strip() or None

@@ -119,6 +119,17 @@ def _check_level(listing: Listing) -> None:
             f"the folders of {str(listing.root)!r} ({listed(listing.folders)}) hold no classes but folders of classes: "
             f"the path is one level too high. Use FolderSource({str(listing.root / inside)!r})."
         )
+    if listing.folders and all(_is_part(name) for name in listing.folders):
+        train = min(listing.folders, key=lambda name: not name.casefold().startswith("train"))
+        raise DatasetError(
+            f"the folders of {str(listing.root)!r} ({listed(listing.folders)}) are parts of a set, not classes. If the "
+            f"class stands in the file names, use FilenameSource({str(listing.root / train)!r}); if these are your "
+            "classes, name them in class_names."
+        )
+
+
+def _is_part(name: str) -> bool:
+    return name.casefold().rstrip("0123456789") in _PARTS  # Kaggle's test1
 
 
 def _lower(listing: Listing, folder: str) -> str:
@@ -126,7 +137,7 @@ def _lower(listing: Listing, folder: str) -> str:
     inside = [key[len(folder) :].split("/") for key in listing.pictures if key.startswith(folder)]
     tops = {parts[0] for parts in inside if len(parts) > 1}
     nested = tops.difference(parts[0] for parts in inside if len(parts) == 2)  # no picture of their own
-    parts_of_set = {top for top in tops if top.casefold() in _PARTS}
+    parts_of_set = {top for top in tops if _is_part(top)}
     if len(tops) == 1 and nested:
         return _lower(listing, f"{folder}{min(tops)}/")
     if parts_of_set & nested and tops <= parts_of_set | nested:
@@ -137,7 +148,8 @@ def _lower(listing: Listing, folder: str) -> str:
 
 def _class_folders(listing: Listing, given: tuple[str, ...] | None) -> tuple[str, ...]:
     folders = listing.folders
-    check_spelling(folders)
+    if given is None:
+        check_spelling(folders)
     if given is not None and set(given) != set(folders):
         raise _names_differ(listing, given)
     filled = {key.partition("/")[0] for key in listing.pictures if "/" in key}

@@ -203,7 +203,11 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 def _check_folder(path: Path) -> None:
     shown = repr(printable(str(path)))
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise DatasetError(f"the folder {shown} cannot be reached: {error.strerror}. Check the path.") from None
+    if not exists:
         raise DatasetError(f"there is no folder {shown} (looked for in {str(Path.cwd())!r}). Check the path.")
     if not path.is_dir():
         raise DatasetError(f"{shown} is a file, and a folder of pictures is expected. {_instead(path.suffix.lower())}")

@@ -11,7 +11,7 @@ from imgclf.classifier import Classifier
 from imgclf.dataset import Dataset
 from imgclf.errors import OptionError, UnknownNameError
 from imgclf.explainer import Explainer, Explanation, FeatureMaps
-from imgclf.explainer.taps import walk
+from imgclf.taps import walk
 
 
 def many(images, n):
@@ -26,9 +26,10 @@ def test_both_kinds_of_result_for_every_shape(model, images):
     assert all(values.dtype == np.float32 and values.ndim == 4 for values in maps.maps.values())
     found = explainer.grad_cam(images)
     assert isinstance(found, Explanation)
-    assert list(found.maps) == list(maps.maps)[-1:]
+    convolutions = [layer.path for layer in explainer.layers if layer.kind == "Conv2D"]
+    assert list(found.maps) == convolutions[-1:]
     assert found.method == "grad_cam"
-    assert found.class_names == tuple(f"class {label}" for label in found.labels)
+    assert found.names == tuple(f"class {label}" for label in found.labels)
     assert found.probabilities.shape == (3, explainer.head.classes)
     every = explainer.grad_cam(images, 1, "maps")
     assert list(every.maps) == list(maps.maps)
@@ -168,12 +169,12 @@ def test_a_classifier_prepares_and_names(softmax_model):
     found = explainer.grad_cam("anything", ["bee", "cow"])
     assert classifier.asked == ["anything"]
     assert found.keys == ("x.jpg", "y.jpg")
-    assert found.class_names == ("bee", "cow")
+    assert found.names == ("bee", "cow")
     assert found.labels.tolist() == [1, 2]
-    with pytest.raises(UnknownNameError, match=r"no class 'bees'\. Did you mean 'bee'"):
+    with pytest.raises(UnknownNameError, match=r"no class is called 'bees'\. Did you mean 'bee'"):
         explainer.grad_cam("anything", "bees")
     renamed = Explainer(classifier, class_names=["a", "b", "c"])
-    assert renamed.grad_cam("anything", "b").class_names == ("b", "b")
+    assert renamed.grad_cam("anything", "b").names == ("b", "b")
 
 
 def test_a_real_classifier_takes_files_arrays_and_a_dataset(softmax_model, images, tmp_path):

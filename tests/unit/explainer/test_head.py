@@ -4,9 +4,9 @@ import pytest
 from keras import layers, ops
 
 from imgclf.errors import OptionError
-from imgclf.explainer.head import Head, class_score, probabilities, probe
 from imgclf.explainer.passes import gradients
-from imgclf.explainer.taps import forward
+from imgclf.head import Head, class_score, probabilities, probe
+from imgclf.taps import forward
 
 NOISE = np.random.default_rng(0).uniform(0, 255, (3, 8, 8, 3)).astype(np.float32)
 

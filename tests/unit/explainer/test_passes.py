@@ -6,9 +6,9 @@ import pytest
 from keras import layers, ops
 
 from imgclf.explainer.cam import grad_cam, heatmap
-from imgclf.explainer.head import probe
 from imgclf.explainer.passes import activations, gradients
-from imgclf.explainer.taps import forward, walk, watched
+from imgclf.head import probe
+from imgclf.taps import forward, walk, watched
 
 LAST_MAPS = {
     "functional_softmax": "conv2",

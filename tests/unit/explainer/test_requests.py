@@ -6,7 +6,7 @@ from PIL import Image
 
 from imgclf.errors import ImageError, OptionError, UnknownNameError
 from imgclf.explainer.requests import choose_labels, choose_layers, pictures
-from imgclf.explainer.taps import LayerInfo
+from imgclf.taps import LayerInfo
 
 SHAPE = (16, 16, 3)
 LAYERS = (
@@ -42,10 +42,16 @@ def test_layers_are_chosen_in_the_order_of_the_network(asked, given):
     assert paths(asked) == given
 
 
+def test_the_last_layer_is_the_last_convolution_where_there_is_one():
+    behind = (*LAYERS[2:4], LayerInfo("norm", "BatchNormalization", (3, 3, 8)), LayerInfo("end", "ReLU", (3, 3, 8)))
+    assert [layer.path for layer in choose_layers("last", behind)] == ["conv2#2"]
+    assert [layer.path for layer in choose_layers("last", behind[2:])] == ["end"]
+
+
 def test_an_unknown_layer_is_told_with_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'conv2'"):
         paths("conv_2")
-    with pytest.raises(UnknownNameError, match="no layer 'relu\\*'"):
+    with pytest.raises(UnknownNameError, match="no layer is called 'relu\\*'"):
         paths(["conv2", "relu*"])
 
 

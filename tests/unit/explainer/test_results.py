@@ -17,7 +17,7 @@ def explanation(images):
     return Explanation(
         keys=("a_cat.jpg", "pictures/of/many/animals/in/$folders$/b.jpg", "c"),
         images=images,
-        class_names=("cat", "dog", "cat"),
+        names=("cat", "dog", "cat"),
         labels=np.array([0, 1, 0]),
         probabilities=np.array([[0.9, 0.1], [0.25, 0.75], [0.4, 0.6]], np.float32),
         scores=np.array([2.0, 1.0, -0.5], np.float32),
@@ -137,7 +137,7 @@ def test_all_channels_of_one_layer(feature_maps):
 def test_a_picture_or_layer_that_is_not_there_is_told(feature_maps):
     with pytest.raises(OptionError, match="a position from 0 to 2"):
         feature_maps.plot(3)
-    with pytest.raises(UnknownNameError, match="no picture 'd'"):
+    with pytest.raises(UnknownNameError, match="no picture is called 'd'"):
         feature_maps.plot("d")
     with pytest.raises(UnknownNameError, match="Did you mean 'conv2'"):
         feature_maps.plot(layer="conv3")

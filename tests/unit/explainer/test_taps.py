@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from imgclf.explainer.taps import LayerInfo, forward, leaf_path, shadowed, walk, watched
+from imgclf.taps import MODEL_LOCK, LayerInfo, forward, leaf_path, shadowed, walk, watched
 
 
 def seen(model, images):
@@ -146,3 +146,35 @@ def test_layers_that_are_rematerialised_are_seen_once(images):
 )
 def test_what_is_a_feature_map(shape, dtype, spatial):
     assert LayerInfo("conv", "Conv2D", shape, dtype).is_spatial is spatial
+
+
+class Twins(keras.Model):
+    """Two layers of one name."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = layers.Conv2D(2, 3, name="conv"), layers.Conv2D(3, 3, name="conv")
+        self.top = layers.Dense(2)
+
+    def call(self, x):
+        return self.top(keras.ops.mean(self.two(self.one(x)), axis=(1, 2)))
+
+
+def test_two_layers_of_one_name_are_both_seen(images):
+    model = Twins()
+    model(images.astype(np.float32))
+    assert [path for path, _ in walk(model)][:2] == ["conv", "conv~2"]
+    assert seen(model, images)[:2] == ["conv", "conv~2"]
+
+
+def test_a_pass_waits_for_the_lock(softmax_model, images):
+    """Whoever holds it, as a prediction does, sees no shadows."""
+    done = []
+    with MODEL_LOCK:
+        thread = threading.Thread(target=lambda: done.append(seen(softmax_model, images)))
+        thread.start()
+        thread.join(0.2)
+        assert not done
+        assert not any("call" in leaf.__dict__ for _, leaf in walk(softmax_model))
+    thread.join()
+    assert len(done) == 1

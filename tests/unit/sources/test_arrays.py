@@ -13,8 +13,8 @@ GREY = np.arange(6 * 4 * 5, dtype=np.uint8).reshape(6, 4, 5)
 
 def test_grey_pictures_get_a_channel() -> None:
     source = ArraySource(GREY, [0, 1, 2, 0, 1, 2])
-    assert source.images().shape == (6, 4, 5, 1)
-    assert np.shares_memory(source.images(), GREY)
+    assert source.load_images().shape == (6, 4, 5, 1)
+    assert np.shares_memory(source.load_images(), GREY)
     np.testing.assert_array_equal(source.read("3")[..., 0], GREY[3])
     assert source.samples().keys.tolist() == list("012345")
     assert repr(source) == "ArraySource(6 pictures of 4 × 5 × 1, 3 classes)"
@@ -23,7 +23,7 @@ def test_grey_pictures_get_a_channel() -> None:
 def test_a_memory_map_is_taken_as_it_is(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GREY)
     source = ArraySource(np.load(tmp_path / "x.npy", mmap_mode="r"))
-    np.testing.assert_array_equal(source.images()[..., 0], GREY)
+    np.testing.assert_array_equal(source.load_images()[..., 0], GREY)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def test_lists_become_arrays():
         (["a", "b", "a"], [0, 1, 1], "more than once: 'a'. Rename them"),
         (["a", "b"], [0, 1.5], "expected whole numbers"),
         (["a", "b"], ["x", "y"], "expected whole numbers"),
+        (["a", "b"], [2**32, 2**32 + 1], "expected positions in class_names"),
     ],
 )
 def test_what_does_not_fit_is_said(keys, labels, said):

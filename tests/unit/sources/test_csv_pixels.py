@@ -29,7 +29,7 @@ def table(tmp_path: Path):
 
 
 def pixels(source: CsvPixelsSource) -> list[list[int]]:
-    return source.images().reshape(len(source.images()), -1).tolist()
+    return source.load_images().reshape(len(source.load_images()), -1).tolist()
 
 
 def test_one_picture_per_row(table) -> None:
@@ -39,7 +39,7 @@ def test_one_picture_per_row(table) -> None:
     assert source.samples().keys.tolist() == ["t.csv:2", "t.csv:3", "t.csv:4"]
     assert source.samples().labels.tolist() == [0, 1, 0]
     assert pixels(source) == PIXELS
-    assert source.images().dtype == np.uint8
+    assert source.load_images().dtype == np.uint8
     assert source.read("t.csv:3").tolist() == [[[9], [10]], [[99], [100]]]
 
 
@@ -99,7 +99,7 @@ def test_every_value_comes_back(tmp_path_factory, values: np.ndarray, block: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_rows, "_BLOCK", block)
         source = CsvPixelsSource(path, label=0 if labelled else None)
-        np.testing.assert_array_equal(source.images().reshape(values.shape), values)
+        np.testing.assert_array_equal(source.load_images().reshape(values.shape), values)
         assert source.samples().keys.tolist() == [f"t.csv:{i + 1}" for i in range(len(values))]
 
 
@@ -114,10 +114,10 @@ def test_no_cell_is_ever_taken_for_another_value(tmp_path_factory, cell: str) ->
     except ValueError:
         expected = -1
     if 0 <= expected <= 255 and expected.is_integer() and cell.strip()[0] not in "-.":
-        assert source.images()[1, 0, 1, 0] == expected
+        assert source.load_images()[1, 0, 1, 0] == expected
     else:
         with pytest.raises(DatasetError, match=r"line 3: column 'p1'"):
-            source.images()
+            source.load_images()
 
 
 @pytest.mark.parametrize(
@@ -157,20 +157,20 @@ def test_a_fault_is_told_by_line_column_and_value(table, cell: str, told: str, h
 def test_ragged_rows(table, row: str, found: int) -> None:
     source = CsvPixelsSource(table(HEADER, *ROWS, row))
     with pytest.raises(DatasetError, match=rf"line 5: has {found} columns; expected 5.*Is the file cut off there"):
-        source.images()
+        source.load_images()
 
 
 def test_rows_that_are_ragged_in_pairs(table) -> None:
     """As many cells as two good rows have."""
     source = CsvPixelsSource(table(HEADER, *ROWS, "1,2,3,4", "1,2,3,4,5,6"))
     with pytest.raises(DatasetError, match="line 5: has 4 columns"):
-        source.images()
+        source.load_images()
 
 
 def test_an_empty_label(table) -> None:
     source = CsvPixelsSource(table(HEADER, *ROWS, " ,1,2,3,4"))
     with pytest.raises(DatasetError, match=r"line 5: column 'label' is empty; expected a label. Fill it in"):
-        source.images()
+        source.load_images()
 
 
 def test_a_fault_far_down(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_fault_far_down(tmp_path: Path) -> None:
     lines[140_000] = "1,2,3,4,256"
     (tmp_path / "t.csv").write_text("\n".join(lines))
     with pytest.raises(DatasetError, match=r"line 140,001: column 'p3' holds '256'"):
-        CsvPixelsSource(tmp_path / "t.csv").images()
+        CsvPixelsSource(tmp_path / "t.csv").load_images()
 
 
 @pytest.mark.parametrize(
@@ -192,12 +192,12 @@ def test_shapes(table, columns: int, shape: object, expected: tuple[int, ...]) -
                                              ",".join(["label", *(f"p{i}" for i in range(columns))])))  # fmt: skip
     source = CsvPixelsSource(path, image_shape=shape)
     assert source.image_shape == expected
-    assert source.images().shape == (2, *expected)
+    assert source.load_images().shape == (2, *expected)
 
 
 def test_channels_stand_side_by_side(table) -> None:
     source = CsvPixelsSource(table(",".join(f"p{i}" for i in range(12)), ",".join(str(i) for i in range(12))))
-    np.testing.assert_array_equal(source.images()[0], np.arange(12).reshape(2, 2, 3))
+    np.testing.assert_array_equal(source.load_images()[0], np.arange(12).reshape(2, 2, 3))
 
 
 @pytest.mark.parametrize("shape", [28, (28,), (28, 28, 2), (0, 4), (2.0, 2), (True, 4), "22", (2, 2, 1, 1)])
@@ -228,7 +228,9 @@ def test_layouts_that_cannot_be(table, header: str, options: dict, told: str) ->
 
 
 def test_a_column_of_a_name_that_is_not_there(table) -> None:
-    with pytest.raises(UnknownNameError, match=r"t\.csv': no column 'labels'\. Did you mean 'label'\?.*label=None"):
+    with pytest.raises(
+        UnknownNameError, match=r"t\.csv': no column is called 'labels'\. Did you mean 'label'\?.*label=None"
+    ):
         CsvPixelsSource(table(HEADER, *ROWS), label="labels")
 
 
@@ -326,7 +328,7 @@ def test_labels_that_cannot_be(table, labels: list[str], names: tuple | None, to
 def test_files_that_are_no_tables(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(DatasetError, match=told):
-        CsvPixelsSource(tmp_path / "t.csv").images()
+        CsvPixelsSource(tmp_path / "t.csv").load_images()
 
 
 def test_paths_that_are_no_files(tmp_path: Path, table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +339,7 @@ def test_paths_that_are_no_files(tmp_path: Path, table, monkeypatch: pytest.Monk
     source = CsvPixelsSource(table(HEADER, *ROWS))
     source.path.unlink()
     with pytest.raises(DatasetError, match="cannot be read: No such file"):
-        source.images()
+        source.load_images()
 
 
 def test_a_bomb_is_not_unpacked(table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,11 +347,11 @@ def test_a_bomb_is_not_unpacked(table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_rows, "_BLOCK", 1000)
     monkeypatch.setattr(csv_rows, "MAX_BYTES", 20_000)
     with pytest.raises(DatasetError, match=r"more than 20,000 bytes of text. Split it"):
-        CsvPixelsSource(path).images()
+        CsvPixelsSource(path).load_images()
     monkeypatch.setattr(csv_rows, "MAX_LINE", 5_000)
     path = table(HEADER, ROWS[0] + "0" * 9000, name="t.csv.gz")
     with pytest.raises(DatasetError, match="more than 5,000 bytes of text on one line"):
-        CsvPixelsSource(path).images()
+        CsvPixelsSource(path).load_images()
 
 
 def test_rows_are_read_when_needed_and_once(table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +359,7 @@ def test_rows_are_read_when_needed_and_once(table, monkeypatch: pytest.MonkeyPat
     assert repr(source) == f"CsvPixelsSource({str(source.path)!r}: 2 × 2 × 1)"
     source.samples()
     monkeypatch.setattr(csv_rows, "open_table", lambda _: pytest.fail("read again"))
-    source.images()
+    source.load_images()
     source.fingerprint()
     assert repr(source) == f"CsvPixelsSource({str(source.path)!r}: 3 pictures, 2 classes, 2 × 2 × 1)"
 
@@ -380,6 +382,29 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "mnist" / "test.csv.gz"
 def test_a_real_table_reads_as_numpy_reads_it() -> None:
     source = CsvPixelsSource(REAL)
     oracle = np.loadtxt(REAL, np.uint8, delimiter=",", skiprows=1)
-    np.testing.assert_array_equal(source.images().reshape(len(oracle), -1), oracle[:, 1:])
+    np.testing.assert_array_equal(source.load_images().reshape(len(oracle), -1), oracle[:, 1:])
     assert [source.class_names[i] for i in source.samples().labels] == [str(i) for i in oracle[:, 0]]
     assert source.read(f"{REAL.name}:2").shape == (28, 28, 1)
+
+
+def test_columns_sorted_as_text_are_refused(table) -> None:
+    names = sorted(f"pixel{i}" for i in range(16))
+    with pytest.raises(DatasetError, match=r"pixel15 stands before pixel2\. Put the columns in the order"):
+        CsvPixelsSource(table(",".join(["label", *names]), ",".join(["0"] * 17)))
+
+
+def test_one_channel_after_the_other_is_refused(table) -> None:
+    names = [f"{channel}{i}" for channel in "rgb" for i in range(4)]
+    with pytest.raises(DatasetError, match="r0, g0, b0, r1"):
+        CsvPixelsSource(table(",".join(["label", *names]), ",".join(["0"] * 13)))
+    side_by_side = [f"{channel}{i}" for i in range(4) for channel in "rgb"]
+    assert CsvPixelsSource(table(",".join(["label", *side_by_side]), ",".join(["0"] * 13))).image_shape == (2, 2, 3)
+
+
+def test_number_labels_do_not_change_their_meaning_with_the_rows(table) -> None:
+    """Numbers among names that are numbers are names, and never positions."""
+    names = ("1", "2", "3")
+    rows = ["1,0,0,0,0", "1,0,0,0,0", "2,0,0,0,0"]
+    assert CsvPixelsSource(table(HEADER, *rows), class_names=names).samples().labels.tolist() == [0, 0, 1]
+    with pytest.raises(DatasetError, match="class_names lacks: '0'"):
+        CsvPixelsSource(table(HEADER, "0,0,0,0,0", *rows), class_names=names).samples()

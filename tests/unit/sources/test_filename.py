@@ -159,3 +159,9 @@ def test_options_that_cannot_be(tmp_path: Path) -> None:
         FilenameSource(fill(tmp_path, *PETS), on_mismatch="ignore")
     with pytest.raises(OptionError, match="Leave one of them out"):
         FilenameSource(tmp_path, "(?P<label>cat)", labelled=False)
+
+
+def test_a_function_that_fails_is_named_with_the_file(tmp_path: Path) -> None:
+    Image.new("L", (2, 2)).save(tmp_path / "cat.png")
+    with pytest.raises(OptionError, match=r"pattern failed for 'cat\.png': IndexError.*Mend it"):
+        FilenameSource(tmp_path, pattern=lambda name: name.split("_")[1])

@@ -102,7 +102,6 @@ def test_one_level_too_high(tmp_path: Path, names: tuple[str, ...], meant: str) 
     [
         ("cats/2020/1.png", "cats/2021/1.png", "dogs/2020/1.png", "dogs/2021/1.png"),
         ("train/steam/1.png", "train/electric/1.png", "bus/1.png"),
-        ("train/1.png", "test/1.png"),
     ],
 )
 def test_deep_folders_that_are_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -205,3 +204,20 @@ def test_real_pictures() -> None:
     assert np.bincount(source.samples().labels).tolist() == [1000, 1000]
     with pytest.raises(DatasetError, match=r"Use FolderSource\('.*train'\)"):
         FolderSource(REAL)
+
+
+@pytest.mark.parametrize("names", [("train/cat.1.png", "test/1.png"), ("train/cat.0.jpg", "test1/1.jpg")])
+def test_parts_of_a_set_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Kaggle's own layout, given one level too high; unless somebody says that these are classes."""
+    root = fill(tmp_path, *names)
+    with pytest.raises(DatasetError, match=r"use FilenameSource\('.*train'\); if these are your classes, name them"):
+        FolderSource(root)
+    classes = tuple(sorted(name.split("/")[0] for name in names))
+    assert FolderSource(root, class_names=classes).class_names == classes
+
+
+def test_upper_and_lower_case_are_classes_where_they_are_named(tmp_path: Path) -> None:
+    root = fill(tmp_path, "a/1.png", "A/1.png")
+    with pytest.raises(DatasetError, match="name all of them in class_names"):
+        FolderSource(root)
+    assert FolderSource(root, class_names=("a", "A")).class_names == ("a", "A")

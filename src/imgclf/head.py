@@ -6,7 +6,7 @@ input is recorded while the model runs, and ``activation(recorded)`` must give t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from .._backend import no_grad
-from ..errors import OptionError
-from .taps import LayerInfo, forward, leaf_path, shadowed, walk, watched
+from ._backend import no_grad
+from .endings import Ending, Step, read_graph, read_steps
+from .errors import OptionError
+from .taps import MODEL_LOCK, LayerInfo, forward, leaf_path, shadowed, walk, watched
 
 Floats = npt.NDArray[np.float32]
-
-_PASSING = ("Reshape", "Flatten", "Dropout", "Identity", "Squeeze", "Cast", "Activation")
-_LINEAR = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Conv2D)
+Record = list[tuple[str, Any, Any]]
+"""Path, input and output of each call of a leaf, in order."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,14 +73,7 @@ def probe(model: Any, images: npt.NDArray[Any]) -> Probe:
     """
     leaves = dict(walk(model))
     _check(model, leaves)
-    record: list[tuple[str, Any, Any]] = []
-
-    def on_call(path: str, inputs: Any, output: Any) -> Any:
-        record.append((path, inputs, output))
-        return output
-
-    with no_grad(), watched(leaves, on_call):
-        output = single(forward(model, images))
+    record, output = _watch(model, leaves, images)
     if len(output.shape) != 2:
         raise OptionError(
             f"the model's output has the shape {tuple(output.shape)}; expected (pictures, classes). "
@@ -92,6 +85,39 @@ def probe(model: Any, images: npt.NDArray[Any]) -> Probe:
         if len(out.shape) > 1 and out.shape[0] == len(images)
     )
     return Probe(layers, _head(leaves, record, output))
+
+
+def ending(model: Any, shape: tuple[int, int, int], units: int) -> Ending:
+    """What a built *model* ends in; read off its graph, or found in one pass where the graph does not tell.
+
+    Args:
+        model: A Keras model with one input and one output.
+        shape: ``(h, w, c)`` of its pictures.
+        units: How many scores it gives for a picture.
+
+    Returns:
+        An ending whose activation is known; ``"linear"`` where nothing was found and the outputs are no probabilities.
+
+    Raises:
+        OptionError: the outputs look like probabilities, and what made them was not found.
+    """
+    found = read_graph(model, units)
+    if found.activation is not None:
+        return found
+    leaves = dict(walk(model))
+    record, output = _watch(model, leaves, noise(shape))
+    found = read_steps(_steps(leaves, record, output), units)
+    if found.gives_probabilities and not _like_probabilities(output):
+        found = Ending(found.path, None, "output")  # a layer of the user's, which uses its activation in its own way
+    if found.activation is None:
+        _refuse_probabilities(output)
+        return Ending(found.path, "linear", "output")
+    return found
+
+
+def noise(shape: tuple[int, ...], dtype: str = "float32") -> npt.NDArray[Any]:
+    """Three pictures ``(3, *shape)`` of random pixels 0..255; zeros would give a linear head 0, which is probable."""
+    return np.random.default_rng(0).uniform(0, 255, (3, *shape)).astype(dtype)
 
 
 def single(output: Any) -> Any:
@@ -188,42 +214,54 @@ def probabilities(head: Head, logits: npt.NDArray[Any], output: npt.NDArray[Any]
 
 _ADVICE = (
     "End the model in Dense(classes, name='logits') and Activation('softmax'), or Dense(1) and Activation('sigmoid'), "
-    "each a layer of its own."
+    "each a layer of its own; or leave the activation out."
 )
 
 
-def _head(leaves: Mapping[str, Any], record: Sequence[tuple[str, Any, Any]], output: Any) -> Head:
-    """Walk back from the output, through what only reshapes, to the layer that made it."""
-    target, units = output, int(output.shape[-1])
+def _watch(model: Any, leaves: Mapping[str, Any], images: npt.NDArray[Any]) -> tuple[Record, Any]:
+    record: Record = []
+
+    def on_call(path: str, inputs: Any, output: Any) -> Any:
+        record.append((path, inputs, output))
+        return output
+
+    with MODEL_LOCK, no_grad(), watched(leaves, on_call):
+        return record, single(forward(model, images))
+
+
+def _head(leaves: Mapping[str, Any], record: Record, output: Any) -> Head:
+    units = int(output.shape[-1])
+    found = read_steps(_steps(leaves, record, output), units)
+    if found.gives_probabilities:
+        return Head(found.path, "softmax" if found.activation == "softmax" else "sigmoid", found.recorded, units)
+    if found.activation != "linear":
+        _refuse_probabilities(output)
+    return Head(found.path, "linear", "output", units)
+
+
+def _steps(leaves: Mapping[str, Any], record: Record, output: Any) -> Iterator[Step]:
+    """The calls that made *output*, the last first."""
+    target = output
     while made := next((call for call in record if call[2] is target), None):  # the first: Dropout gives what it got
         path, inputs, _ = made
-        leaf = leaves[leaf_path(path, leaves)]
-        kind, activation = type(leaf).__name__, _activation(leaf)
-        if kind in ("Softmax", "Sigmoid"):  # the layers, and the nodes that keras.ops leaves in a graph
-            return Head(path, "softmax" if kind == "Softmax" else "sigmoid", "input", units)
-        if activation in ("softmax", "sigmoid"):
-            return Head(path, "softmax" if activation == "softmax" else "sigmoid", "activation", units)
-        if isinstance(leaf, _LINEAR) and activation == "linear":
-            return Head(path, "linear", "output", units)
-        if kind not in _PASSING or activation != "linear" or inputs is target:
-            break
+        yield Step(path, leaves[leaf_path(path, leaves)], inputs, target)
+        if inputs is target:
+            return
         target = inputs
-    _refuse_probabilities(ops.convert_to_numpy(output).astype(np.float64))
-    return Head(made[0] if made else None, "linear", "output", units)
 
 
-def _activation(leaf: Any) -> str:
-    found = getattr(leaf, "activation", None)
-    return "linear" if found is None else str(getattr(found, "__name__", type(found).__name__))
-
-
-def _refuse_probabilities(output: npt.NDArray[np.float64]) -> None:
-    within = bool(((output >= 0) & (output <= 1)).all())
-    if within and (output.shape[-1] == 1 or np.allclose(output.sum(axis=-1), 1, atol=1e-2)):
+def _refuse_probabilities(output: Any) -> None:
+    if _like_probabilities(output):
         raise OptionError(
-            "the model's outputs look like probabilities, but no softmax or sigmoid layer was found that made them; "
-            f"their gradients would mislead. {_ADVICE}"
+            "the model's outputs look like probabilities, but no softmax or sigmoid layer was found that made them, so "
+            f"its logits are not known. {_ADVICE}"
         )
+
+
+def _like_probabilities(output: Any) -> bool:
+    values = ops.convert_to_numpy(output).astype(np.float64)
+    within = bool(((values >= 0) & (values <= 1)).all())
+    return within and (values.shape[-1] == 1 or np.allclose(values.sum(axis=-1), 1, atol=1e-2))
 
 
 def _check(model: Any, leaves: Mapping[str, Any]) -> None:

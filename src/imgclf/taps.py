@@ -7,6 +7,7 @@ the chosen layers is shadowed on the instance while one pass runs; the pass may 
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -19,7 +20,9 @@ import keras
 OnCall = Callable[[str, Any, Any], Any]
 """``on_call(path, inputs, output) -> output``: sees one call of one leaf, and gives what the network goes on with."""
 
-_LOCK = threading.RLock()  # two explanations of one model at once would see each other's shadows
+MODEL_LOCK = threading.RLock()
+"""Held while a model runs: a shadow is seen by every thread that calls the model meanwhile."""
+
 _MISSING = object()
 _SEALED = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)  # their inside runs in a loop
 
@@ -29,7 +32,8 @@ class LayerInfo:
     """One call of one leaf layer.
 
     Attributes:
-        path: The names from the model down, joined by ``/``; a layer that is called again gets ``#2``, ``#3``, …
+        path: The names from the model down, joined by ``/``; another layer of the same path
+            gets ``~2``, ``~3``, …; a layer that is called again ``#2``, ``#3``, …
         kind: The name of the layer's class, such as ``"Conv2D"``.
         shape: The shape of its output without the batch axis; ``(h, w, c)`` for a feature map.
     """
@@ -46,8 +50,16 @@ class LayerInfo:
 
 
 def walk(model: Any) -> Iterator[tuple[str, Any]]:
-    """The leaves of *model* with their paths: layers without layers inside, and ``keras.ops`` nodes; each once."""
-    yield from _walk(model, "", set())
+    """The leaves of *model* with their paths: layers without layers inside, and ``keras.ops`` nodes; each once.
+
+    A second leaf of one path, as a subclassed model may have, gets ``~2``, a third ``~3``.
+    """
+    taken: set[str] = set()
+    for path, leaf in _walk(model, "", set()):
+        names = itertools.chain([path], (f"{path}~{number}" for number in itertools.count(2)))
+        free = next(name for name in names if name not in taken)
+        taken.add(free)
+        yield free, leaf
 
 
 def _walk(parent: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
@@ -76,7 +88,7 @@ def shadowed(triples: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
     Keras's own ``__setattr__`` would track the values as part of the model, so it is passed by.
     """
-    with _LOCK:
+    with MODEL_LOCK:
         before: list[tuple[Any, str, Any]] = []
         try:
             for owner, name, value in triples:
