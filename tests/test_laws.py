@@ -36,6 +36,7 @@ ORDER = [
     "checkpoints",
     "runs",
     "fitting",
+    "settings",
     "trainer",
     "explainer",
 ]

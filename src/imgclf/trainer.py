@@ -5,13 +5,12 @@ In: a training and a validation ``Dataset``.  Out: the classifier of the best ep
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -27,13 +26,9 @@ from .dataset import Dataset
 from .errors import OptionError, listed, unknown_name
 from .fitting import checked_run_dir, class_weights, compile_model, copied, matched_validation, open_run_dir
 from .runs import TrainingRun
+from .settings import OPTIMIZERS, RANGES, Monitor, Precision, Verbosity, faults, frozen
 
-Monitor = Literal["val_accuracy", "val_loss"]
-Precision = Literal["float32", "mixed_bfloat16"]
-Verbosity = Literal["auto", 0, 1, 2]
-
-OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "muon", "nadam", "rmsprop", "sgd")
-"""Keras's optimisers by the names that a recipe takes."""
+_MODES = {"val_accuracy": "max", "val_loss": "min"}  # Keras's "auto" guesses by the name
 
 
 @dataclass(frozen=True)
@@ -98,14 +93,14 @@ class Trainer:
 
     def __post_init__(self) -> None:
         for name in ("options", "optimizer_options"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
-        for name in _RANGES:
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+        for name in RANGES:
             if isinstance(value := getattr(self, name), np.generic):
                 object.__setattr__(self, name, value.item())  # NumPy's numbers are numbers, but not in JSON
         if isinstance(self.callbacks, keras.callbacks.Callback):
             object.__setattr__(self, "callbacks", (self.callbacks,))
-        if faults := list(_faults(self)):
-            raise OptionError("; ".join(faults) + ".")
+        if said := list(faults(self)):
+            raise OptionError("; ".join(said) + ".")
         chosen = registry.get(self.architecture) if isinstance(self.architecture, str) else self.architecture
         if isinstance(chosen, Architecture):
             chosen.check_options(self.options)
@@ -284,69 +279,3 @@ class Trainer:
             "trainer": self.to_dict(),
             **sets,
         }
-
-
-def _frozen(options: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of *options* with tuples for lists, so that a recipe equals itself after a journey through JSON."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-
-
-def _faults(trainer: Trainer) -> Iterator[str]:
-    """What is wrong with the settings, a phrase each."""
-    own = isinstance(trainer.architecture, keras.Model)
-    if not own and not isinstance(trainer.architecture, (str, Architecture)):
-        yield f"architecture is {trainer.architecture!r}; expected a name, an Architecture or a Keras model"
-    if own and (trainer.options or trainer.head):
-        yield "options and head are for registered architectures; a model of your own comes with its own"
-    if own and trainer.precision != "float32":
-        yield "precision is for registered architectures; a model of your own was built in its own"
-    if wrong := [callback for callback in trainer.callbacks if not isinstance(callback, keras.callbacks.Callback)]:
-        yield f"callbacks hold {listed(wrong)}; expected Keras callbacks"
-    if "learning_rate" in trainer.optimizer_options:
-        yield "optimizer_options hold a learning_rate; expected it in the setting of that name"
-    for name, (fits, expected) in _RANGES.items():
-        value = getattr(trainer, name)
-        if not fits(value):
-            yield f"{name} is {value!r}; expected {expected}"
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
-
-
-def _none_or_whole(value: object) -> bool:
-    return value is None or _whole(value)
-
-
-_MONITORS = (lambda value: value in get_args(Monitor), "'val_accuracy' or 'val_loss'")
-_COUNT = (_whole, "a whole number of at least 1")
-_NONE_OR_COUNT = (_none_or_whole, "a whole number of at least 1, or None")
-_RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "batch_size": _COUNT,
-    "epochs": _COUNT,
-    "steps_per_epoch": _NONE_OR_COUNT,
-    "early_stopping_patience": _NONE_OR_COUNT,
-    "reduce_lr_patience": _NONE_OR_COUNT,
-    "learning_rate": (_number, "a number above 0, such as 0.001"),
-    "reduce_lr_factor": (lambda value: _number(value) and value < 1, "a number between 0 and 1"),
-    "reduce_lr_minimum": (lambda value: value == 0 or _number(value), "0 or a number above it"),
-    "monitor": _MONITORS,
-    "early_stopping_monitor": _MONITORS,
-    "reduce_lr_monitor": _MONITORS,
-    "head": (lambda value: value is None or value in get_args(Head), "'sigmoid', 'softmax' or None"),
-    "precision": (lambda value: value in get_args(Precision), "'float32' or 'mixed_bfloat16'"),
-    "seed": (lambda value: value == 0 or (_whole(value) and value < 2**32), "a whole number from 0 to 2³² − 1"),
-    "class_weights": (
-        lambda value: value in (None, "balanced") or (isinstance(value, Mapping) and all(map(_number, value.values()))),
-        "None, 'balanced' or weights above 0 by class name",
-    ),
-    "augmentation": (
-        lambda value: value is None or isinstance(value, (str, Augmentation)),
-        "the name of a preset, an Augmentation or None",
-    ),
-}
-_MODES = {"val_accuracy": "max", "val_loss": "min"}  # Keras's "auto" guesses by the name
