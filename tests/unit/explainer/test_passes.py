@@ -95,7 +95,7 @@ def test_gradients_are_finite_differences(name, in_policy, shape_of, x):
         model = shape_of(name)
     size, tolerance = (1e-6, 1e-6) if double else (1e-2, 3e-2)
     if keras.backend.backend() == "torch":
-        size, tolerance = 1e-5, 1e-3  # Keras's Dense computes partly in float32 there
+        size, tolerance = 1e-4, 1e-2  # Keras's Dense computes partly in float32 there
     x = x.astype(np.float64 if double else np.float32)
     head, maps = maps_of(model, x)
     labels = np.array([1, 0, 1])
