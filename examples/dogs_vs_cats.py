@@ -53,13 +53,14 @@ print(run, run.classifier.evaluate(validation), sep="\n\n", end="\n\n")
 run.classifier.save(out / "dogs_vs_cats.keras")
 
 # The answers: the first 18 test pictures, the file for Kaggle, and where the network looks
+# (without a test folder the validation pictures serve, 18 of them from all over the set)
 test = Dataset.load(FilenameSource(test_folder, labelled=False), image_size=size) if test_folder else validation
 answers = run.classifier.predict(test)
-titles = [f"{Path(key).name}: {name}" for key, name in zip(answers.keys[:18], answers.names[:18], strict=True)]
-image_grid(test.pictures(range(len(titles))), titles, columns=6).savefig(out / "predictions.png")
-if test_folder:
-    rows = [(Path(key).stem, int(label)) for key, label in zip(answers.keys, answers.labels, strict=True)]
-    Table(("id", "label"), rows).to_csv(out / "submission.csv")
+shown = range(0, len(test), 1 if test_folder else max(1, len(test) // 18))[:18]
+titles = [f"{Path(answers.keys[i]).name}: {answers.names[i]}" for i in shown]
+image_grid(test.pictures(shown), titles, columns=6).savefig(out / "predictions.png")
+rows = [(Path(key).stem, int(label)) for key, label in zip(answers.keys, answers.labels, strict=True)]
+Table(("id", "label"), rows).to_csv(out / "submission.csv")
 explained = validation.take([0, len(validation) - 1])  # a cat and a dog
 Explainer(run.classifier).grad_cam(explained, layers="conv*").save(out / "grad_cam.png")
 print(f"written to {out}:", *sorted(path.name for path in out.iterdir()), sep="\n  ")
