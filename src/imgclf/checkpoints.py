@@ -27,6 +27,7 @@ class Recorder(keras.callbacks.Callback):
     It stands last among the callbacks, so that it sees the figures that others add.
 
     Args:
+        network: Whose weights are kept; the compiled model is another one on the same weights.
         batches: The training batches, to name the pictures of a bad one.
         monitor: ``"val_accuracy"`` or ``"val_loss"``: what makes an epoch the best.  Equal ones are told apart by the
             validation loss, then the earlier one counts.
@@ -36,9 +37,17 @@ class Recorder(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, batches: Batches, monitor: str, steps: int, run_dir: Path | None, on_best: Callable[[], None]
+        self,
+        network: keras.Model,
+        batches: Batches,
+        *,
+        monitor: str,
+        steps: int,
+        run_dir: Path | None,
+        on_best: Callable[[], None],
     ) -> None:
         super().__init__()
+        self.network = network
         self.batches = batches
         self.monitor = monitor
         self.steps = steps
@@ -49,6 +58,7 @@ class Recorder(keras.callbacks.Callback):
         self.best_weights: list[npt.NDArray[Any]] = []
         self._best_score = (-np.inf, -np.inf)
         self._epoch = 0
+        self._recorded = 0
         self._began = 0.0
         self._learning_rate = 0.0
 
@@ -76,12 +86,13 @@ class Recorder(keras.callbacks.Callback):
             raise self._diverged("validation loss", self.steps - 1)
         figures["learning_rate"] = self._learning_rate
         figures["seconds"] = time.perf_counter() - self._began
-        for name, value in figures.items():
-            self.history.setdefault(name, []).append(value)
+        for name in figures.keys() | self.history.keys():  # a user's callback may add one in some epochs only
+            self.history.setdefault(name, [np.nan] * self._recorded).append(figures.get(name, np.nan))
+        self._recorded += 1
         score = (_rising(self.monitor, figures[self.monitor]), -figures["val_loss"])
         if score > self._best_score:
             self._best_score, self.best_epoch = score, epoch + 1
-            self.best_weights = [np.array(weight) for weight in self.model.get_weights()]
+            self.best_weights = [np.array(weight) for weight in self.network.get_weights()]
             self.on_best()
         if self.run_dir is not None:
             write_json(self.run_dir / "history.json", self.history)

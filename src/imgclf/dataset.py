@@ -93,8 +93,9 @@ class Dataset:
         rows = np.setdiff1d(np.arange(len(keys)), list(store.failed), assume_unique=True).astype(np.int64)
         names = _class_names(source)
         _check_labels(samples.labels, names)
-        store.images.flags.writeable = False  # every part of a split shares them
-        data = cls(store.images, rows, samples.labels[rows], samples.keys[rows], names, spec, skipped)
+        images = store.images.view()
+        images.flags.writeable = False  # every part of a split shares them
+        data = cls(images, rows, samples.labels[rows], samples.keys[rows], names, spec, skipped)
         if skipped:
             _say_skipped(data, samples.labels)
         return data
@@ -291,7 +292,10 @@ def _say_skipped(data: Dataset, labels: npt.NDArray[np.int32]) -> None:
 def _positions(given: npt.ArrayLike | slice, count: int) -> npt.NDArray[np.int64]:
     if isinstance(given, slice):
         return np.arange(count)[given]
-    positions = np.atleast_1d(np.asarray(given))
+    try:
+        positions = np.atleast_1d(np.asarray(given))
+    except ValueError:  # lists of different lengths
+        positions = np.array([given], dtype=object)
     if positions.dtype == bool and positions.shape == (count,):
         return np.flatnonzero(positions)
     if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
@@ -299,10 +303,9 @@ def _positions(given: npt.ArrayLike | slice, count: int) -> npt.NDArray[np.int64
             f"positions are {positions.dtype} of shape {positions.shape}; expected whole numbers (m,), a mask of "
             f"{count:,} bools, or a slice."
         )
-    positions = positions.astype(np.int64)
     if (outside := positions[(positions < -count) | (positions >= count)]).size:
         raise DatasetError(f"the set has no positions {listed(outside.tolist())}; give 0 to {count - 1:,}.")
-    return positions
+    return positions.astype(np.int64)
 
 
 def _unreadable(skipped: Sequence[tuple[str, str]], total: int) -> str:

@@ -6,10 +6,12 @@ The same two functions prepare a picture for training, prediction and explanatio
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -44,6 +46,7 @@ _TURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_GIVEN = threading.Lock()
 _GREY = frozenset({"1", "L", "LA", "La"})
 
 
@@ -107,12 +110,12 @@ def read_image(source: str | os.PathLike[str] | bytes | Image.Image) -> Pixels:
         ImageError: it is missing, no regular file, not of a known format, damaged, larger than ``MAX_PIXELS``, or in
             a pixel format without a known range.
     """
-    if isinstance(source, Image.Image):
-        return np.ascontiguousarray(_upright(source, _visible(source)))
-    name = "these bytes" if isinstance(source, bytes) else repr(os.fspath(source))
-    content = source if isinstance(source, bytes) else _file_content(Path(source), name)
+    name, content = "this picture", b""
+    if not isinstance(source, Image.Image):
+        name = "these bytes" if isinstance(source, bytes) else repr(os.fspath(source))
+        content = source if isinstance(source, bytes) else _file_content(Path(source), name)
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+        with _opened(source, content) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ImageError(
                     f"{name} has {picture.width} × {picture.height} pixels, more than the {MAX_PIXELS:,} that are "
@@ -132,6 +135,16 @@ def read_image(source: str | os.PathLike[str] | bytes | Image.Image) -> Pixels:
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
         cause = str(error) or type(error).__name__
         raise ImageError(f"{name} is damaged and cannot be decoded: {cause}. Restore it, or remove it.") from error
+
+
+@contextlib.contextmanager
+def _opened(source: object, content: bytes) -> Iterator[Image.Image]:
+    if isinstance(source, Image.Image):
+        with _GIVEN:  # one that is not loaded yet reads from one file, whichever threads ask
+            yield source
+    else:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            yield picture
 
 
 def fit_image(image: npt.NDArray[Any], spec: ImageSpec) -> Pixels:

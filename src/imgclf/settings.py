@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, get_args
 
 import keras
+import numpy as np
 
 from .architectures import Architecture, Head
 from .augmentation import Augmentation
@@ -26,6 +27,13 @@ OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "muon", 
 def frozen(options: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of *options* with tuples for lists, so that a recipe equals itself after a journey through JSON."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
+def plain_number(value: Any) -> Any:
+    """*value* with Python's numbers for NumPy's, which JSON does not know; also within a mapping."""
+    if isinstance(value, Mapping):
+        return {name: plain_number(item) for name, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def faults(trainer: Any) -> Iterator[str]:
@@ -76,7 +84,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "reduce_lr_monitor": _MONITORS,
     "head": (lambda value: value is None or value in get_args(Head), "'sigmoid', 'softmax' or None"),
     "precision": (lambda value: value in get_args(Precision), "'float32' or 'mixed_bfloat16'"),
-    "seed": (lambda value: value == 0 or (_whole(value) and value < 2**32), "a whole number from 0 to 2³² − 1"),
+    "seed": (lambda value: type(value) is int and 0 <= value < 2**32, "a whole number from 0 to 2³² − 1"),
     "class_weights": (
         lambda value: value in (None, "balanced") or (isinstance(value, Mapping) and all(map(_number, value.values()))),
         "None, 'balanced' or weights above 0 by class name",

@@ -73,39 +73,38 @@ def cores() -> int:
 def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:
     digest = _digest(source, keys, spec)
     folder = cache_folder() / "decoded" / digest
-    if (found := _opened(folder, source, keys, spec)) is not None:
-        return found
+    found = _mapped(folder, len(keys), spec)
+    if found is not None and all(_read(source, keys[position], spec)[0] is None for position in found.failed):
+        return found  # else a file that was away for a moment is back
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_unused(folder.parent)
         with tempfile.TemporaryDirectory(prefix=f".{digest}-", dir=folder.parent, ignore_cleanup_errors=True) as place:
-            _fill_folder(Path(place) / "set", source, keys, spec, progress)
-            if _digest(source, keys, spec) != digest:
-                raise OSError("pictures were changed while they were decoded")
-            _put(Path(place) / "set", folder)
-        if (found := _opened(folder, source, keys, spec)) is not None:
-            return found
-        raise OSError("what was written cannot be read again")
+            made = Path(place) / "set"
+            _fill_folder(made, source, keys, spec, progress)
+            unchanged = _digest(source, keys, spec) == digest
+            if unchanged:
+                _put(made, folder, Path(place) / "old" if folder.exists() else None)
+        for _ in range(5 if unchanged else 0):
+            if (found := _mapped(folder, len(keys), spec)) is not None:
+                return found
+            time.sleep(0.1)  # another process is putting the same set there
+        why = "what was written is gone again" if unchanged else "they were changed while they were decoded"
     except OSError as error:
-        warnings.warn(
-            f"the decoded pictures are kept in memory, not in the cache folder {folder.parent}: {error}. "
-            "Set IMGCLF_CACHE to a folder with room, or pass cache=False.",
-            stacklevel=4,
-        )
-        return _filled(_empty_array(len(keys), spec), source, keys, spec, progress)
+        why = f"{error}. Set IMGCLF_CACHE to a folder with room, or pass cache=False"
+    warnings.warn(f"the decoded pictures are held in memory, not in {folder.parent}: {why}.", stacklevel=4)
+    return _filled(_empty_array(len(keys), spec), source, keys, spec, progress)
 
 
-def _opened(folder: Path, source: DatasetSource, keys: Sequence[str], spec: ImageSpec) -> Store | None:
-    """What *folder* holds; None where it holds nothing, nothing whole, or a failure that has passed."""
+def _mapped(folder: Path, count: int, spec: ImageSpec) -> Store | None:
+    """What *folder* holds; None where it holds nothing, or nothing whole."""
     try:
         failed = {int(at): str(why) for at, why in json.loads((folder / "failed.json").read_text("utf-8")).items()}
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     except Exception:  # damaged in whatever way: decode again
         return None
-    if images.shape != (len(keys), *spec.shape) or images.dtype != np.uint8 or not set(failed) <= set(range(len(keys))):
+    if images.shape != (count, *spec.shape) or images.dtype != np.uint8 or not set(failed) <= set(range(count)):
         return None
-    if any(_read(source, keys[position], spec)[1] is None for position in failed):
-        return None  # a file that was away for a moment is not lost for ever
     with contextlib.suppress(OSError):  # a cache that only another user may write serves too
         os.utime(folder)  # used now: not to be removed soon
     return Store(images, failed)
@@ -127,10 +126,12 @@ def _fill_folder(folder: Path, source: DatasetSource, keys: Sequence[str], spec:
     write_json(folder / "failed.json", {str(position): reason for position, reason in store.failed.items()})
 
 
-def _put(made: Path, folder: Path) -> None:
-    """Give *made* the name *folder* in one step."""
-    shutil.rmtree(folder, ignore_errors=True)  # damaged, or a failure in it has passed
-    with contextlib.suppress(OSError):  # another process was faster, with the same pixels
+def _put(made: Path, folder: Path, aside: Path | None) -> None:
+    """Give *made* the name *folder* in one step; what stood there before goes *aside*, to be removed."""
+    with contextlib.suppress(OSError):  # another process was faster: its pixels are the same
+        if aside is not None:
+            folder.rename(aside)
+    with contextlib.suppress(OSError):
         made.rename(folder)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from . import _backend
 from .architectures import Architecture, Head, registry
@@ -26,7 +25,7 @@ from .dataset import Dataset
 from .errors import OptionError, listed, unknown_name
 from .fitting import checked_run_dir, class_weights, compile_model, copied, matched_validation, open_run_dir
 from .runs import TrainingRun
-from .settings import OPTIMIZERS, RANGES, Monitor, Precision, Verbosity, faults, frozen
+from .settings import OPTIMIZERS, RANGES, Monitor, Precision, Verbosity, faults, frozen, plain_number
 
 _MODES = {"val_accuracy": "max", "val_loss": "min"}  # Keras's "auto" guesses by the name
 
@@ -95,8 +94,7 @@ class Trainer:
         for name in ("options", "optimizer_options"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
         for name in RANGES:
-            if isinstance(value := getattr(self, name), np.generic):
-                object.__setattr__(self, name, value.item())  # NumPy's numbers are numbers, but not in JSON
+            object.__setattr__(self, name, plain_number(getattr(self, name)))
         if isinstance(self.callbacks, keras.callbacks.Callback):
             object.__setattr__(self, "callbacks", (self.callbacks,))
         if said := list(faults(self)):
@@ -190,7 +188,8 @@ class Trainer:
                 lasting = self._network(train)
         # What is compiled is never what is saved: optimiser and metrics would go into the file.
         logits = logits_model(network)
-        trained = logits or keras.Model(network.inputs, network.outputs, name=network.name)
+        pixels = keras.Input(train.spec.shape)
+        trained = logits or keras.Model(pixels, network(pixels), name=network.name)
         settings = {"learning_rate": self.learning_rate, **self.optimizer_options}
         compile_model(trained, self.optimizer, settings, from_logits=logits is not None)
         batches = self._batches(train)
@@ -209,7 +208,7 @@ class Trainer:
             if folder is not None:
                 best().save(folder / "best.keras")
 
-        recorder = Recorder(batches, self.monitor, steps, folder, save_best)
+        recorder = Recorder(network, batches, monitor=self.monitor, steps=steps, run_dir=folder, on_best=save_best)
         try:
             trained.fit(
                 batches,

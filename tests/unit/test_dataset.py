@@ -188,6 +188,8 @@ def test_a_part_is_taken_as_numpy_would(positions, taken):
         ([8, 99, -9], "no positions 8, 99, -9; give 0 to 7"),
         ([True, False], "a mask of 8 bools"),
         ([[1]], "expected whole numbers"),
+        ([[1], [1, 2]], "expected whole numbers"),
+        (np.array([2**64 - 1], np.uint64), "no positions 18446744073709551615"),
     ],
 )
 def test_what_is_no_position_is_said(positions, said):
@@ -252,6 +254,18 @@ def test_pixels_cannot_be_changed(square_folder):
     for data in (numbered([1, 1]), Dataset.load(FolderSource(square_folder), image_size=(8, 8), cache=False)):
         with pytest.raises(ValueError, match="read-only"):
             data.images[:] = 7
+
+
+def test_the_users_own_array_stays_writeable():
+    class Held(Own):
+        pixels = np.zeros((2, 5, 4, 1), np.uint8)
+
+        def load_images(self):
+            return self.pixels
+
+    data = Dataset.load(Held())
+    assert not data.images.flags.writeable
+    assert Held.pixels.flags.writeable
 
 
 @pytest.mark.parametrize("names", ["ab", ("a", "a"), ("a", 1)])

@@ -98,6 +98,15 @@ def test_a_pillow_picture_is_taken_as_its_file_would_be():
     assert (read_image(Image.new("RGBA", (3, 2))) == 255).all()
 
 
+def test_a_damaged_pillow_picture_is_an_image_error(monkeypatch):
+    half = encoded(Image.fromarray(ramp(60, 60)), "JPEG")[:900]
+    with pytest.raises(ImageError, match="this picture is damaged"):
+        read_image(Image.open(io.BytesIO(half)))
+    monkeypatch.setattr(images, "MAX_PIXELS", 20)
+    with pytest.raises(ImageError, match="Make it smaller"):
+        read_image(Image.new("L", (9, 9)))
+
+
 def test_damaged_exif_does_not_lose_the_picture():
     assert read_image(encoded(Image.fromarray(ramp()), "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")).shape == (
         4,

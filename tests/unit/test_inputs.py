@@ -77,6 +77,14 @@ def test_pillow_pictures_and_bytes_are_pictures(square_folder):
         assert (images == wanted).all()
 
 
+def test_one_pillow_picture_may_be_given_many_times(square_folder):
+    path = square_folder / "top" / "0.png"
+    for _ in range(5):
+        _, images = gathered([Image.open(path)] * 1 + [Image.open(path)] * 7)
+        lazy = Image.open(path)
+        assert (gathered([lazy] * 8)[1] == images).all()
+
+
 def test_an_empty_folder_is_said(tmp_path):
     with pytest.raises(ImageError, match=r"holds no pictures .*Check the path"):
         gathered(tmp_path)

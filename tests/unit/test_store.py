@@ -101,7 +101,7 @@ def test_pictures_that_change_while_they_are_decoded_are_not_cached():
         def fingerprint(self):
             return f"{self.reads}"
 
-    with pytest.warns(UserWarning, match="changed while they were decoded"):
+    with pytest.warns(UserWarning, match="not in .*: they were changed while they were decoded"):
         assert (decoded(Changing()).images[5] == 5).all()
     assert not list(cache_folder().rglob("*.npy"))
 
@@ -138,6 +138,17 @@ def test_two_processes_leave_one_whole_set():
     assert (decoded(Racing()).images[:, 0, 0, 0] == range(6)).all()
     assert len(list(cache_folder().rglob("images.npy"))) == 1
     assert not list((cache_folder() / "decoded").glob(".*"))
+
+
+def test_many_at_once_all_get_the_map():
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(6) as pool:
+        for version in range(5):
+            stores = list(pool.map(lambda _, v=version: decoded(Counting(version=str(v))), range(6)))
+            assert all(isinstance(one.images, np.memmap) for one in stores)
+            assert all((one.images[:, 0, 0, 0] == range(6)).all() for one in stores)
+    assert len(list(cache_folder().rglob("images.npy"))) == 5
 
 
 def test_litter_of_killed_processes_is_removed(monkeypatch):

@@ -292,6 +292,62 @@ def test_the_pictures_are_let_go_after_the_run():
     assert run.epochs == 1
 
 
+def test_what_was_trained_is_what_comes_back():
+    """Also for a model whose own ``call`` does more than its graph says."""
+
+    @keras.saving.register_keras_serializable("tests")
+    class Negative(keras.Model):
+        def call(self, pixels, training=None, mask=None):
+            return super().call(255.0 - pixels, training=training, mask=mask)
+
+    pixels = keras.Input((16, 16, 3))
+    scaled = layers.Rescaling(1 / 255)(pixels)
+    for model in (
+        Negative(pixels, layers.Dense(2, "softmax")(layers.Flatten()(scaled))),
+        keras.Sequential(
+            [keras.Input((16, 16, 3)), keras.Model(pixels, layers.Dense(1, "sigmoid")(layers.Flatten()(scaled)))]
+        ),
+    ):
+        run = Trainer(model, optimizer="adam", learning_rate=1e-2, batch_size=8, epochs=2).fit(*sets(), verbose=0)
+        evaluation = run.classifier.evaluate(sets()[1])
+        assert evaluation.loss == pytest.approx(run.best["val_loss"], rel=1e-3)
+        assert evaluation.accuracy == pytest.approx(run.best["val_accuracy"])
+
+
+OWN_HEAD = """
+import sys, keras, numpy as np
+sys.modules["imgclf"] = None
+model = keras.saving.load_model(sys.argv[1])
+assert getattr(model, "optimizer", None) is None
+print(float(model(np.full((1, 16, 16, 3), 100, "float32"), training=False)[0, 0]))
+"""
+
+
+def test_plain_keras_opens_a_trained_model_of_ones_own(tmp_path):
+    import subprocess
+    import sys
+
+    pixels = keras.Input((16, 16, 3))
+    model = keras.Model(pixels, layers.Dense(2, "softmax")(layers.Flatten()(layers.Rescaling(1 / 255)(pixels))))
+    run = Trainer(model, epochs=1).fit(*sets(), verbose=0)
+    path = run.classifier.save(tmp_path / "own.keras")
+    done = subprocess.run([sys.executable, "-c", OWN_HEAD, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    wanted = run.classifier.predict(np.full((16, 16, 3), 100, np.uint8)).probabilities[0, 0]
+    assert float(done.stdout) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_figure_of_some_epochs_stays_in_its_place():
+    class Sometimes(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                logs["extra"] = 7.0
+
+    history = changed(callbacks=[Sometimes()], epochs=3).fit(*sets(), verbose=0).history
+    assert np.isnan(history["extra"]).tolist() == [True, False, True]
+    assert history["extra"][1] == 7
+
+
 def test_what_a_callback_adds_to_the_figures_is_kept():
     class Extra(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -338,6 +394,8 @@ def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):
         ({"class_weights": {"top": -1.0}}, "weights above 0"),
         ({"steps_per_epoch": 0}, "or None"),
         ({"seed": -1}, "whole number from 0"),
+        ({"seed": 0.0}, "whole number from 0"),
+        ({"seed": False}, "whole number from 0"),
         ({"monitor": "val_acc"}, "'val_accuracy' or 'val_loss'"),
         ({"precision": "float16"}, "'mixed_bfloat16'"),
         ({"class_weights": "auto"}, "'balanced' or weights"),
@@ -368,7 +426,8 @@ def test_unknown_names_get_a_suggestion(settings, said):
 
 
 def test_numpys_numbers_are_numbers():
-    trainer = changed(batch_size=np.int64(8), learning_rate=np.float32(0.5), seed=np.uint8(3))
+    weights = {"top": np.int64(2), "bottom": np.float32(1)}
+    trainer = changed(batch_size=np.int64(8), learning_rate=np.float32(0.5), seed=np.uint8(3), class_weights=weights)
     assert json.loads(json.dumps(trainer.to_dict()))["batch_size"] == 8
     assert type(trainer.learning_rate) is float
 

@@ -90,11 +90,12 @@ def labels_of_table(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """Class names and labels from the cells of a table, where a class may be a name or a number.
 
-    ``3.0`` is taken as ``3``, and ``-1`` as unlabelled.  Numbers are names like others; but where *class_names* are
-    given and none of them is a number, they are positions in *class_names*.
+    ``3.0`` is taken as ``3``, unless *class_names* have it so, and ``-1`` as unlabelled.  Numbers are names like
+    others; but where *class_names* are given and none of them is a number, they are positions in *class_names*.
     """
-    if not all(_WHOLE.fullmatch(text) for text in texts):
-        return labels_of(texts, class_names, where)
+    if not all(map(_WHOLE.fullmatch, texts)) or (class_names is not None and set(texts) <= set(class_names)):
+        unlabelled = {"-1"}.difference(class_names or ())
+        return labels_of([None if text in unlabelled else text for text in texts], class_names, where)
     numbers = [int(text.partition(".")[0]) for text in texts]
     as_names = [None if number == UNLABELLED else str(number) for number in numbers]
     if class_names is None or any(_WHOLE.fullmatch(name) for name in class_names):

@@ -74,8 +74,9 @@ def layout_of(line: str, name: str, label: str | int | None, shape: Shape | None
     if _is_header(cells, label):
         _check_header(cells, name)
         position = _named_label(cells, name, label)
-        _check_order([cell for at, cell in enumerate(cells) if at != position], name)
-        return Layout(delimiter, cells, len(cells), position, _shape_of(cells, name, position, shape, header=True))
+        found = _shape_of(cells, name, position, shape, header=True)
+        _check_order([cell for at, cell in enumerate(cells) if at != position], name, found)
+        return Layout(delimiter, cells, len(cells), position, found)
     position = _unnamed_label(cells, name, label, shape)
     return Layout(delimiter, None, len(cells), position, _shape_of(cells, name, position, shape, header=False))
 
@@ -128,7 +129,7 @@ def _check_header(header: Sequence[str], name: str) -> None:
         raise DatasetError(f"{name} has columns of the same name: {listed(twice)}. Rename them, or remove one.")
 
 
-def _check_order(header: Sequence[str], name: str) -> None:
+def _check_order(header: Sequence[str], name: str, shape: Shape) -> None:
     """Refuse pixels that a tool has sorted as text (``pixel10`` before ``pixel2``): the pictures would be scrambled."""
     parts = [_NUMBERED.fullmatch(column) for column in header]
     numbers = [(part[1], int(part[2])) for part in parts if part]
@@ -140,7 +141,8 @@ def _check_order(header: Sequence[str], name: str) -> None:
                 f"{name} has its pixels out of order: {prefix}{number} stands before {prefix}{next_number}. "
                 "Put the columns in the order of their numbers."
             )
-    if len(prefixes := list(dict.fromkeys(prefix for prefix, _ in numbers))) == 3 and len(numbers) > 3:
+    prefixes = list(dict.fromkeys(prefix for prefix, _ in numbers))
+    if shape[2] == len(prefixes) == 3 and len(numbers) > 3:
         changes = sum(one != two for (one, _), (two, _) in pairwise(numbers))
         if changes == 2:  # r0 r1 … g0 g1 … b0 b1 …
             raise DatasetError(
@@ -213,8 +215,10 @@ def _shape_of(cells: Sequence[str], name: str, label: int | None, shape: Shape |
 
 
 def _hint(cells: Sequence[str], label: int | None, *, header: bool) -> str:
-    if not header or label is not None:
-        return "A first column without a name is a row number: save with index=False. " if cells[0] == "" else ""
+    if header and cells[0] == "":
+        return "A first column without a name is a row number: save with index=False. "
+    if not header or label is not None or DEFAULT_LABEL in cells:
+        return ""
     nearest = get_close_matches(DEFAULT_LABEL, [cell.lower() for cell in cells if not _NUMBER.fullmatch(cell)], n=1)
     like = [cell for cell in cells if nearest and cell.lower() == nearest[0]] or cells[:1]
     return f"There is no column 'label'; if the labels stand in {like[0]!r}, say label={like[0]!r}. "

@@ -123,7 +123,7 @@ def _plain_rows(block: bytes, layout: Layout, line: int) -> Rows | None:
     """The rows of a block of plain numbers (and labels), by NumPy; None if there is more in it, or a fault."""
     lines, delimiter = block.split(b"\n")[:-1], layout.delimiter.encode()
     columns = [position for position in range(layout.width) if position != layout.label]
-    # Rows that are too short fail below; with as many cells in all, none can be too long then.
+    # Rows that are too short fail below, for want of a pixel or the label; with as many cells in all none is too long.
     if b'"' in block or block.count(delimiter) != len(lines) * (layout.width - 1):
         return None
     try:
@@ -132,7 +132,7 @@ def _plain_rows(block: bytes, layout: Layout, line: int) -> Rows | None:
             text = io.StringIO(block.decode())
             pixels = np.loadtxt(text, np.uint8, comments=None, delimiter=layout.delimiter, usecols=columns, ndmin=2)
         labels = [] if layout.label is None else _label_texts(lines, delimiter, layout.label)
-    except (ValueError, Warning):
+    except (ValueError, IndexError, Warning):
         return None
     if len(pixels) != len(lines) or not all(labels):  # NumPy leaves out blank lines
         return None

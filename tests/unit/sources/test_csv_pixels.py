@@ -408,3 +408,30 @@ def test_number_labels_do_not_change_their_meaning_with_the_rows(table) -> None:
     assert CsvPixelsSource(table(HEADER, *rows), class_names=names).samples().labels.tolist() == [0, 0, 1]
     with pytest.raises(DatasetError, match="class_names lacks: '0'"):
         CsvPixelsSource(table(HEADER, "0,0,0,0,0", *rows), class_names=names).samples()
+
+
+def test_rows_of_pixels_may_be_three(table) -> None:
+    """Named by row and column, as Fashion-MNIST is: three rows are no three channels."""
+    names = [f"{row}x{column}" for row in (1, 2, 3) for column in (1, 2, 3)]
+    assert CsvPixelsSource(table(",".join(["label", *names]), ",".join(["0"] * 10))).image_shape == (3, 3, 1)
+
+
+def test_a_long_row_does_not_make_up_for_a_short_one(table) -> None:
+    source = CsvPixelsSource(table("p0,p1,p2,p3,label", "1,2,3,4", "1,2,3,4,cat,9", "1,2,3,4,dog"))
+    with pytest.raises(DatasetError, match="line 2: has 4 columns; expected 5"):
+        source.samples()
+
+
+def test_names_as_they_stand_come_before_numbers(table) -> None:
+    rows = ["03,0,0,0,0", "07,0,0,0,0", "03,0,0,0,0"]
+    assert CsvPixelsSource(table(HEADER, *rows), class_names=("03", "07")).samples().labels.tolist() == [0, 1, 0]
+    rows = ["cat,0,0,0,0", "dog,0,0,0,0", "cat,0,0,0,0", "-1,0,0,0,0"]
+    assert CsvPixelsSource(table(HEADER, *rows)).samples().labels.tolist() == [0, 1, 0, -1]
+
+
+def test_row_numbers_are_not_offered_as_labels(table) -> None:
+    with pytest.raises(DatasetError, match="save with index=False"):
+        CsvPixelsSource(table(",p0,p1,p2,p3", "0,1,2,3,4"))
+    with pytest.raises(DatasetError) as caught:
+        CsvPixelsSource(table(HEADER, "0,1,2,3,4"), label=None)
+    assert "no column 'label'" not in str(caught.value)
