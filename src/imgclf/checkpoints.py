@@ -19,6 +19,8 @@ from .errors import RunError, listed
 from .files import write_json
 
 History = dict[str, list[float]]
+MODES = {"val_accuracy": "max", "val_loss": "min"}
+"""Which way each monitored figure is better; Keras's "auto" guesses by the name."""
 
 
 class Recorder(keras.callbacks.Callback):
@@ -58,7 +60,6 @@ class Recorder(keras.callbacks.Callback):
         self.best_weights: list[npt.NDArray[Any]] = []
         self._best_score = (-np.inf, -np.inf)
         self._epoch = 0
-        self._recorded = 0
         self._began = 0.0
         self._learning_rate = 0.0
 
@@ -86,10 +87,10 @@ class Recorder(keras.callbacks.Callback):
             raise self._diverged("validation loss", self.steps - 1)
         figures["learning_rate"] = self._learning_rate
         figures["seconds"] = time.perf_counter() - self._began
-        for name in figures.keys() | self.history.keys():  # a user's callback may add one in some epochs only
-            self.history.setdefault(name, [np.nan] * self._recorded).append(figures.get(name, np.nan))
-        self._recorded += 1
-        score = (_rising(self.monitor, figures[self.monitor]), -figures["val_loss"])
+        for name in dict.fromkeys([*self.history, *figures]):  # a user's callback may add one in some epochs only
+            self.history.setdefault(name, [np.nan] * epoch).append(figures.get(name, np.nan))
+        watched = figures[self.monitor]
+        score = (watched if MODES[self.monitor] == "max" else -watched, -figures["val_loss"])
         if score > self._best_score:
             self._best_score, self.best_epoch = score, epoch + 1
             self.best_weights = [np.array(weight) for weight in self.network.get_weights()]
@@ -106,7 +107,3 @@ class Recorder(keras.callbacks.Callback):
             f"the {what} is no finite number after epoch {self._epoch + 1}, step {batch + 1}; the last pictures were "
             f"{keys}.{best} Lower the learning rate, or look at these pictures."
         )
-
-
-def _rising(name: str, value: float) -> float:
-    return value if name.endswith("accuracy") else -value

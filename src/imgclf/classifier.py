@@ -21,7 +21,7 @@ from .dataset import Dataset
 from .errors import DatasetError, ModelFileError, OptionError, listed
 from .evaluation import Evaluation, Predictions
 from .images import Fit, ImageSpec, Pixels
-from .inputs import Pictures, chunks
+from .inputs import Pictures, chunks, gathered
 from .model_file import read_model, write_model
 from .taps import MODEL_LOCK
 
@@ -85,9 +85,7 @@ class Classifier:
 
     def prepare(self, pictures: Pictures) -> tuple[npt.NDArray[np.str_], Pixels]:
         """All of *pictures* as the network sees them: keys ``(n,)`` and uint8 ``(n, height, width, channels)``."""
-        parts = list(chunks(pictures, self.spec))
-        keys = np.array([key for part, _ in parts for key in part], dtype=np.str_)
-        return keys, np.concatenate([np.zeros((0, *self.spec.shape), np.uint8), *(images for _, images in parts)])
+        return gathered(pictures, self.spec)
 
     def predict(self, pictures: Pictures) -> Predictions:
         """The probabilities of every class for every picture, in the order given.

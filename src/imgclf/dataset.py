@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DatasetError, OptionError, about, listed
+from .errors import DatasetError, OptionError, about, listed, with_reasons
 from .images import ColorMode, Fit, ImageSpec, Pixels
 from .sources import UNLABELLED, ArraySource, DatasetSource, Samples
 from .store import decode
@@ -309,10 +309,9 @@ def _positions(given: npt.ArrayLike | slice, count: int) -> npt.NDArray[np.int64
 
 
 def _unreadable(skipped: Sequence[tuple[str, str]], total: int) -> str:
-    shown = "".join("\n  " + about(key, reason) for key, reason in skipped[:5])
-    more = f"\n  and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
     advice = "" if len(skipped) == total else " Mend or remove them, or pass on_error='skip'."
-    return f"{len(skipped):,} of {total:,} pictures cannot be read.{advice}{shown}{more}"
+    head = f"{len(skipped):,} of {total:,} pictures cannot be read.{advice}"
+    return with_reasons(head, [about(key, reason) for key, reason in skipped])
 
 
 def _check_labels(labels: npt.NDArray[np.int32], class_names: Sequence[str]) -> None:

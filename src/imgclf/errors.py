@@ -18,7 +18,7 @@ A message says what arrived, what was expected and what to do, in this order, wi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -70,6 +70,18 @@ def listed(items: Iterable[object], most: int = 5) -> str:
     shown = ", ".join(repr(item) for item in everything[:most])
     hidden = len(everything) - most
     return f"{shown} and {hidden:,} more" if hidden > 0 else shown
+
+
+def with_reasons(head: str, reasons: Sequence[str], most: int = 5) -> str:
+    """*head* and below it the first *most* of *reasons*, a line each, and how many more there are.
+
+    >>> print(with_reasons("2 pictures cannot be read:", ["'a' is empty", "'b' is damaged"], most=1))
+    2 pictures cannot be read:
+      'a' is empty
+      and 1 more
+    """
+    hidden = len(reasons) - most
+    return "\n  ".join([head, *reasons[:most], *([f"and {hidden:,} more"] if hidden > 0 else [])])
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:

@@ -40,10 +40,11 @@ def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
             f"the training set was prepared as {train.spec} and the validation set as {validation.spec}. "
             "Load both with the same image_size, color_mode and fit."
         )
-    if shared := np.intersect1d(train.rows, validation.rows).size if train.store is validation.store else 0:
+    shared = np.intersect1d(train.rows, validation.rows) if train.store is validation.store else ()
+    if len(shared):
         warnings.warn(
-            f"{shared:,} pictures stand in the training and in the validation set, whose figures then say little about "
-            "new pictures. Split the set with Dataset.split.",
+            f"{len(shared):,} pictures stand in the training and in the validation set, whose figures then say little "
+            "about new pictures. Split the set with Dataset.split.",
             stacklevel=3,
         )
     return validation.with_class_names(train.class_names)

@@ -18,7 +18,7 @@ from PIL import Image
 from typing_extensions import TypeIs
 
 from .dataset import Dataset
-from .errors import ImageError, OptionError, about
+from .errors import ImageError, OptionError, about, with_reasons
 from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, fit_image, read_image
 from .sources.listing import list_pictures, printable
 from .store import cores
@@ -46,6 +46,13 @@ def chunks(given: Pictures, spec: ImageSpec, size: int = 32) -> Iterator[Chunk]:
     return _from_readers(keys, readers, spec, size)
 
 
+def gathered(given: Pictures, spec: ImageSpec) -> tuple[npt.NDArray[np.str_], Pixels]:
+    """All of *given* at once: keys ``(n,)`` and uint8 ``(n, height, width, channels)``; see :func:`chunks`."""
+    parts = list(chunks(given, spec))
+    keys = np.array([key for part, _ in parts for key in part], dtype=np.str_)
+    return keys, np.concatenate([np.zeros((0, *spec.shape), np.uint8), *(images for _, images in parts)])
+
+
 def _from_dataset(dataset: Dataset, spec: ImageSpec, size: int) -> Iterator[Chunk]:
     if dataset.spec != spec:
         raise OptionError(
@@ -66,7 +73,8 @@ def _from_readers(
             results = list(pool.map(lambda position: _prepared(keys[position], readers[position], spec), chunk))
             faults = [result for result in results if isinstance(result, str)]
             if faults:
-                raise ImageError(_unreadable(faults, len(keys)))
+                head = f"{len(faults)} of {len(keys):,} pictures cannot be read:"
+                raise ImageError(with_reasons(head, faults) if len(keys) > 1 else faults[0])
             yield [keys[position] for position in chunk], np.stack([r for r in results if not isinstance(r, str)])
 
 
@@ -126,10 +134,3 @@ def _of_array(array: npt.NDArray[Any]) -> list[Picture]:
             f"{array.shape[0]} grey pictures? Give (h, w, 1 or 3) or (n, h, w, 1 or 3)."
         )
     return [array] if one else list(array)
-
-
-def _unreadable(faults: Sequence[str], total: int) -> str:
-    if total == 1:
-        return faults[0]
-    more = f"\n  and {len(faults) - 5} more" if len(faults) > 5 else ""
-    return f"{len(faults)} of {total:,} pictures cannot be read:\n  " + "\n  ".join(faults[:5]) + more

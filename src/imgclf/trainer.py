@@ -19,15 +19,13 @@ from .architectures import Architecture, Head, registry
 from .architectures.own import ensure_probabilities, input_shape, logits_model, split_head
 from .augmentation import Augmentation
 from .batches import Batches
-from .checkpoints import Recorder
+from .checkpoints import MODES, Recorder
 from .classifier import Classifier
 from .dataset import Dataset
 from .errors import OptionError, listed, unknown_name
 from .fitting import checked_run_dir, class_weights, compile_model, copied, matched_validation, open_run_dir
 from .runs import TrainingRun
 from .settings import OPTIMIZERS, RANGES, Monitor, Precision, Verbosity, faults, frozen, plain_number
-
-_MODES = {"val_accuracy": "max", "val_loss": "min"}  # Keras's "auto" guesses by the name
 
 
 @dataclass(frozen=True)
@@ -254,7 +252,7 @@ class Trainer:
             chosen.append(
                 keras.callbacks.ReduceLROnPlateau(
                     monitor=self.reduce_lr_monitor,
-                    mode=_MODES[self.reduce_lr_monitor],
+                    mode=MODES[self.reduce_lr_monitor],
                     patience=self.reduce_lr_patience,
                     factor=self.reduce_lr_factor,
                     min_lr=self.reduce_lr_minimum,
@@ -263,7 +261,7 @@ class Trainer:
             )
         if self.early_stopping_patience is not None:
             monitor, patience = self.early_stopping_monitor, self.early_stopping_patience
-            stopping = keras.callbacks.EarlyStopping(monitor, mode=_MODES[monitor], patience=patience, verbose=said)
+            stopping = keras.callbacks.EarlyStopping(monitor, mode=MODES[monitor], patience=patience, verbose=said)
             chosen.append(stopping)
         return [*chosen, *self.callbacks]
 

@@ -59,6 +59,7 @@ def test_it_learns_and_comes_back_with_the_best_epoch(run):
 def test_the_run_leaves_its_files(run):
     assert sorted(path.name for path in run.run_dir.iterdir()) == ["best.keras", "config.json", "history.json"]
     assert json.loads((run.run_dir / "history.json").read_text()) == run.history
+    assert list(run.history) == ["accuracy", "loss", "val_accuracy", "val_loss", "learning_rate", "seconds"]
     config = json.loads((run.run_dir / "config.json").read_text())
     assert Trainer.from_dict(config["trainer"]) == QUICK
     assert config["train"]["pictures"] == 36

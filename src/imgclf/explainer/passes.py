@@ -47,7 +47,7 @@ def activations(model: Any, images: npt.NDArray[Any], layers: Sequence[LayerInfo
             seen[path] = output
         return output
 
-    with MODEL_LOCK, no_grad(), watched(_leaves(model, layers), on_call):
+    with MODEL_LOCK, no_grad(), watched(_chosen(dict(walk(model)), layers), on_call):
         forward(model, images)
     return {layer.path: ops.convert_to_numpy(seen[layer.path]) for layer in layers}
 
@@ -72,7 +72,7 @@ def gradients(
         labels: ``(n,)`` the classes; None for each picture's likeliest.
     """
     leaves = dict(walk(model))
-    targets = _leaves(model, layers)
+    targets = _chosen(leaves, layers)
 
     def total(zeros: dict[str, Any]) -> tuple[Any, Any]:
         seen: dict[str, Any] = {}
@@ -102,8 +102,7 @@ def gradients(
     )
 
 
-def _leaves(model: Any, layers: Sequence[LayerInfo]) -> dict[str, Any]:
-    """The leaves that make these calls."""
-    leaves = dict(walk(model))
+def _chosen(leaves: dict[str, Any], layers: Sequence[LayerInfo]) -> dict[str, Any]:
+    """Those of *leaves* that make the calls of *layers*."""
     paths = {leaf_path(layer.path, leaves) for layer in layers}
     return {path: leaf for path, leaf in leaves.items() if path in paths}

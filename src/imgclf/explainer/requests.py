@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ImageError, OptionError, listed, unknown_name
 from ..images import ImageSpec
-from ..inputs import chunks
+from ..inputs import gathered
 from ..taps import LayerInfo
 
 Layers = str | Sequence[str] | None
@@ -162,9 +162,8 @@ def _read(paths: Any, shape: Shape) -> tuple[tuple[str, ...], npt.NDArray[np.uin
             f"the model takes pictures of shape {shape}, so files cannot be brought to its size. "
             "Give an array (n, height, width, channels)."
         )
-    parts = list(chunks(paths, ImageSpec((height, width), "rgb" if channels == 3 else "grayscale")))
-    empty = np.zeros((0, height, width, channels), np.uint8)
-    return tuple(key for keys, _ in parts for key in keys), np.concatenate([empty, *(part for _, part in parts)])
+    keys, pixels = gathered(paths, ImageSpec((height, width), "rgb" if channels == 3 else "grayscale"))
+    return tuple(keys.tolist()), pixels
 
 
 def _checked(given: Given, shape: Shape) -> Given:

@@ -17,7 +17,7 @@ from .base import UNLABELLED, Samples
 from .class_names import given_names, labels_of_table
 from .csv_layout import DEFAULT_LABEL, checked_shape, layout_of
 from .csv_rows import first_line, read_rows
-from .listing import pixels_digest
+from .listing import check_there, pixels_digest
 
 
 class _Content(NamedTuple):
@@ -125,14 +125,9 @@ class CsvPixelsSource:
 
 
 def _check_file(path: Path) -> None:
-    try:
-        exists = path.exists()
-    except OSError as error:
-        raise DatasetError(f"the file {str(path)!r} cannot be reached: {error.strerror}. Check the path.") from None
-    if not exists:
-        raise DatasetError(f"there is no file {str(path)!r} (looked for in {str(Path.cwd())!r}). Check the path.")
+    shown = check_there(path, "file")
     if not path.is_file():
         raise DatasetError(
-            f"{str(path)!r} is no regular file, and a table (.csv, .csv.gz) is expected. Pictures in folders are for "
+            f"{shown} is no regular file, and a table (.csv, .csv.gz) is expected. Pictures in folders are for "
             "FolderSource."
         )

@@ -201,14 +201,24 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return ""
 
 
-def _check_folder(path: Path) -> None:
+def check_there(path: Path, what: str) -> str:
+    """*path* as messages show it, once something is there.
+
+    Raises:
+        DatasetError: there is nothing, or it cannot be reached; *what* was expected there, ``"file"`` or ``"folder"``.
+    """
     shown = repr(printable(str(path)))
     try:
         exists = path.exists()
     except OSError as error:
-        raise DatasetError(f"the folder {shown} cannot be reached: {error.strerror}. Check the path.") from None
+        raise DatasetError(f"the {what} {shown} cannot be reached: {error.strerror}. Check the path.") from None
     if not exists:
-        raise DatasetError(f"there is no folder {shown} (looked for in {str(Path.cwd())!r}). Check the path.")
+        raise DatasetError(f"there is no {what} {shown} (looked for in {str(Path.cwd())!r}). Check the path.")
+    return shown
+
+
+def _check_folder(path: Path) -> None:
+    shown = check_there(path, "folder")
     if not path.is_dir():
         raise DatasetError(f"{shown} is a file, and a folder of pictures is expected. {_instead(path.suffix.lower())}")
 

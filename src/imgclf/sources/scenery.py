@@ -7,7 +7,6 @@ its lower right one.
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,6 @@ from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
 Points = npt.NDArray[np.float64]
-Place = Callable[[Points], Points]
-"""A map from a frame's points to fractions of the picture's width and height."""
 
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 33)[:-1]), np.sin(np.linspace(0, 2 * np.pi, 33)[:-1])], axis=1)
 _SPLINE = np.array([[t**n for n in range(4)] for t in (0.0, 0.2, 0.4, 0.6, 0.8)]) @ (
