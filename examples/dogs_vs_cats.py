@@ -46,7 +46,9 @@ trainer = Trainer(
     early_stopping_patience=10,
     reduce_lr_patience=2,
 )
-run = trainer.fit(train, validation, run_dir=out / "run", overwrite=True)
+run = trainer.fit(
+    train, validation, run_dir=out / ("fast" if args.fast else "run")
+)  # broken off? The same call goes on
 run.classifier.model.summary()
 run.plot().savefig(out / "curves.png")
 print(run, run.classifier.evaluate(validation), sep="\n\n", end="\n\n")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import platform
+from importlib.metadata import version as package_version
 from pathlib import Path
 
 import pytest
+import scoreboard
 from PIL import Image
 from squares import squares
 
 import imgclf  # noqa: F401 - chooses the backend, before a test imports Keras
+
+PROMISES = pytest.StashKey()
+"""The name of every collected test that proves a promise, slow ones included → the promise."""
+REPORTS = pytest.StashKey()
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
@@ -37,3 +44,40 @@ def square_folder(tmp_path):
         width = 16 + position % 3
         Image.fromarray(image).resize((width, 16)).save(folder / f"{position}.png")
     return tmp_path / "squares"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--scoreboard", action="store_true", help="write what the tests of promises find to docs/results")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    found = {
+        scoreboard.name_of(item.nodeid, slow=scoreboard.is_slow(item)): scoreboard.promised(item) for item in items
+    }
+    config.stash[PROMISES] = {name: promise for name, promise in found.items() if promise}
+    config.stash[REPORTS] = []
+
+
+def pytest_runtest_setup(item):
+    if promise := scoreboard.promised(item):
+        item.user_properties.append(("promise", (*promise, scoreboard.is_slow(item))))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.config.stash[REPORTS].append(report)
+    return report
+
+
+def pytest_sessionfinish(session):
+    if session.config.getoption("scoreboard"):
+        versions = {"python": platform.python_version(), "keras": package_version("keras")}
+        scoreboard.update(session.config.stash[REPORTS], versions)
+
+
+@pytest.fixture
+def promises(request):
+    """The collected tests that prove a promise, by name."""
+    return request.config.stash[PROMISES]

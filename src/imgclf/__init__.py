@@ -20,13 +20,17 @@ from ._backend import choose_backend, missing_backend
 choose_backend()
 
 if TYPE_CHECKING:  # what readers, editors and type checkers see
+    from . import health as health
+    from . import label_errors as label_errors
     from .architectures import Architecture as Architecture
     from .architectures import registry as registry
     from .augmentation import Augmentation as Augmentation
     from .classifier import Classifier as Classifier
+    from .cross_validation import out_of_fold as out_of_fold
     from .dataset import Dataset as Dataset
     from .errors import BackendError as BackendError
     from .errors import DatasetError as DatasetError
+    from .errors import FileError as FileError
     from .errors import ImageError as ImageError
     from .errors import ImgclfError as ImgclfError
     from .errors import ModelFileError as ModelFileError
@@ -38,7 +42,12 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .explainer import Explainer as Explainer
     from .explainer import Explanation as Explanation
     from .explainer import FeatureMaps as FeatureMaps
+    from .health import HealthReport as HealthReport
+    from .images import ImageFacts as ImageFacts
     from .images import ImageSpec as ImageSpec
+    from .images import inspect_image as inspect_image
+    from .interrupts import RunStopped as RunStopped
+    from .label_errors import LabelErrors as LabelErrors
     from .runs import TrainingRun as TrainingRun
     from .sources import ArraySource as ArraySource
     from .sources import CsvPixelsSource as CsvPixelsSource
@@ -54,10 +63,12 @@ _HOMES = {
     "architectures": ("Architecture", "registry"),
     "augmentation": ("Augmentation",),
     "classifier": ("Classifier",),
+    "cross_validation": ("out_of_fold",),
     "dataset": ("Dataset",),
     "errors": (
         "BackendError",
         "DatasetError",
+        "FileError",
         "ImageError",
         "ImgclfError",
         "ModelFileError",
@@ -67,7 +78,10 @@ _HOMES = {
     ),
     "evaluation": ("Evaluation", "Predictions"),
     "explainer": ("Explainer", "Explanation", "FeatureMaps"),
-    "images": ("ImageSpec",),
+    "health": ("HealthReport",),
+    "images": ("ImageFacts", "ImageSpec", "inspect_image"),
+    "interrupts": ("RunStopped",),
+    "label_errors": ("LabelErrors",),
     "runs": ("TrainingRun",),
     "sources": (
         "ArraySource",
@@ -81,8 +95,9 @@ _HOMES = {
     "trainer": ("Trainer",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = ("health", "label_errors")  # used by their own names: health.check(…), label_errors.find(…)
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - built from the one table above; a test compares it with the imports
+__all__ = sorted([*_HOME, *_MODULES])  # noqa: PLE0605 - built from the one table above; a test compares it with the imports
 
 
 if not TYPE_CHECKING:  # hidden from type checkers, so that a misspelt name is an error there too
@@ -92,6 +107,8 @@ if not TYPE_CHECKING:  # hidden from type checkers, so that a misspelt name is a
             from importlib.metadata import version
 
             return version("imgclf")
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
         if name not in _HOME:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:

@@ -94,6 +94,28 @@ def versions() -> dict[str, str]:
     return {"python": sys.version.split()[0], "backend": name, **packages}
 
 
+def threads() -> int:
+    """How many threads the backend computes with: another number, other last digits."""
+    name = backend()
+    chosen = 0
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        chosen = tf.config.threading.get_intra_op_parallelism_threads()
+    elif name == "torch":
+        import torch
+
+        chosen = torch.get_num_threads()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(chosen) or usable  # 0: as many as there are
+
+
+def bring_back_state(model: Any) -> None:
+    """Within ``fit``, put the state that JAX carries from step to step back into the variables of *model*."""
+    if backend() == "jax":
+        model.jax_state_sync()
+
+
 def value_and_grad(fn: Function, args: Mapping[str, Any]) -> tuple[Any, Any, Tensors]:
     """The value of ``fn(args)`` and its gradient with respect to every tensor in *args*.
 
@@ -135,6 +157,37 @@ def seeded(seed: int) -> Iterator[None]:
             random.setstate(state)
             np.random.set_state(numpy_state)  # noqa: NPY002
             restore_torch()
+
+
+def random_states() -> dict[str, Any]:
+    """The random states of the process: Python's, NumPy's and PyTorch's, whose dropout draws from the last.
+
+    Those of TensorFlow and JAX stand in variables of Keras's layers.
+    """
+    states: dict[str, Any] = {"python": random.getstate(), "numpy": np.random.get_state()}  # noqa: NPY002
+    if backend() == "torch":
+        import torch
+
+        states["torch"] = torch.get_rng_state().numpy()
+        states["cuda"] = [state.numpy() for state in torch.cuda.get_rng_state_all()]
+    return states
+
+
+def set_random_states(states: Mapping[str, Any]) -> None:
+    """Put back what :func:`random_states` gave."""
+    random.setstate(states["python"])
+    np.random.set_state(states["numpy"])  # noqa: NPY002
+    set_torch_states(states)
+
+
+def set_torch_states(states: Mapping[str, Any]) -> None:
+    """PyTorch's part of :func:`set_random_states`."""
+    if backend() == "torch" and "torch" in states:
+        import torch
+
+        torch.set_rng_state(torch.from_numpy(states["torch"]))
+        if len(states["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([torch.from_numpy(state) for state in states["cuda"]])
 
 
 def _torch_state() -> Callable[[], None]:

@@ -35,7 +35,8 @@ class Batches(keras.utils.PyDataset):
         seed: Decides order and augmentation.
         augmentation: None leaves the pictures as they are.
         shuffle: False serves them in the set's order, for evaluation.
-        steps: How many steps there are; None means one pass.
+        steps: How many steps there are in all; None means one pass.
+        start: The step that comes first here, where a run goes on.
         class_weights: ``(k,)`` the weight of each class in the loss; None means 1 for all.
         ahead: How many batches a thread prepares ahead of the step; 0 prepares each when it is asked for.
     """
@@ -49,6 +50,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         shuffle: bool = True,
         steps: int | None = None,
+        start: int = 0,
         class_weights: npt.NDArray[np.float32] | None = None,
         ahead: int = 0,
     ) -> None:
@@ -64,6 +66,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.steps_per_pass = -(-len(dataset) // batch_size)
         self.steps = self.steps_per_pass if steps is None else steps
+        self.start = start
         self.class_weights = class_weights
         self.ahead = ahead
         self._pool = ThreadPoolExecutor(1) if ahead else None
@@ -71,15 +74,30 @@ class Batches(keras.utils.PyDataset):
         self._order = lru_cache(maxsize=2)(self._permutation)  # threads may be in two passes at once
 
     def __len__(self) -> int:
-        return self.steps
+        return self.steps - self.start
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, number: int) -> Batch:
+        step = self.start + number
         if self._pool is None:
             return self.batch(step)
         for later in range(step, min(step + self.ahead + 1, self.steps)):
             if later not in self._pending:
                 self._pending[later] = self._pool.submit(self.batch, later)
         return self._pending.pop(step).result()
+
+    def starting_at(self, step: int) -> Batches:
+        """The same steps from *step* on."""
+        return Batches(
+            self.dataset,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            augmentation=self.augmentation,
+            shuffle=self.shuffle,
+            steps=self.steps,
+            start=step,
+            class_weights=self.class_weights,
+            ahead=self.ahead,
+        )
 
     def close(self) -> None:
         """Stop preparing and let the pictures go: TensorFlow keeps every sequence that it was once given."""

@@ -1,109 +1,156 @@
-"""What a run leaves behind while it goes on: its history, its best weights, and the files of ``run_dir``.
+"""The whole state of a run: every variable of the compiled model, and what each callback counts.
 
-In: Keras's callbacks.  Out: ``history.json`` after every epoch, ``best.keras`` whenever an epoch beats the others.
+In: a compiled Keras model and its callbacks.  Out: a record and arrays, and the very same model and callbacks back.
+
+Weights alone do not make a run go on as if nothing had been: the random states of dropout, the optimiser's moments,
+the patience of early stopping and the best figure so far belong to it too.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from .batches import Batches
-from .errors import RunError, listed
-from .files import write_json
+from . import _backend
+from .errors import RunError
+from .state_file import Arrays
 
-History = dict[str, list[float]]
-MODES = {"val_accuracy": "max", "val_loss": "min"}
-"""Which way each monitored figure is better; Keras's "auto" guesses by the name."""
+_COMPARES = "(compares)"  # of Keras's own: it has chosen which way its figure is better
+_NOT_STATE = frozenset({"_model", "params", "validation_data", "verbose"})
 
 
-class Recorder(keras.callbacks.Callback):
-    """Keeps the history and the weights of the best epoch; stops at a loss that is no number.
+def capture(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> tuple[dict[str, Any], Arrays]:
+    """The state of *model*, of *callbacks* and of the process's random numbers, within ``fit``: record and arrays.
 
-    It stands last among the callbacks, so that it sees the figures that others add.
-
-    Args:
-        network: Whose weights are kept; the compiled model is another one on the same weights.
-        batches: The training batches, to name the pictures of a bad one.
-        monitor: ``"val_accuracy"`` or ``"val_loss"``: what makes an epoch the best.  Equal ones are told apart by the
-            validation loss, then the earlier one counts.
-        steps: Steps in an epoch.
-        run_dir: Where ``history.json`` goes; None writes nothing.
-        on_best: Called with nothing when an epoch is the best so far, its weights in place.
+    Of a callback count the attributes that are numbers, text, arrays, or lists, tuples, sets and dicts of these.
     """
+    _backend.bring_back_state(model)
+    arrays: Arrays = {}
+    for kind, variables in _variables(model).items():
+        for number, variable in enumerate(variables):
+            arrays[f"{kind}/{number}"] = np.array(keras.ops.convert_to_numpy(variable.value))
+    counted = [_attributes(callback, f"callback/{number}", arrays) for number, callback in enumerate(callbacks)]
+    return {"callbacks": counted, "random": _encoded(_backend.random_states(), "random", arrays)}, arrays
 
-    def __init__(
-        self,
-        network: keras.Model,
-        batches: Batches,
-        *,
-        monitor: str,
-        steps: int,
-        run_dir: Path | None,
-        on_best: Callable[[], None],
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.batches = batches
-        self.monitor = monitor
-        self.steps = steps
-        self.run_dir = run_dir
-        self.on_best = on_best
-        self.history: History = {}
-        self.best_epoch = 0
-        self.best_weights: list[npt.NDArray[Any]] = []
-        self._best_score = (-np.inf, -np.inf)
-        self._epoch = 0
-        self._began = 0.0
-        self._learning_rate = 0.0
 
-    @property
-    def best_figures(self) -> dict[str, float]:
-        """The figures of the best epoch."""
-        return {name: values[self.best_epoch - 1] for name, values in self.history.items()}
+def restore(
+    model: keras.Model, callbacks: Sequence[keras.callbacks.Callback], record: dict[str, Any], arrays: Arrays
+) -> None:
+    """Give *model* and *callbacks* the state that :func:`capture` took; metrics apart: see :func:`restore_metrics`.
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start the epoch's clock."""
-        self._epoch = epoch
-        self._began = time.perf_counter()
-        self._learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+    Raises:
+        RunError: it is the state of another network or optimiser.
+    """
+    for kind, variables in _variables(model).items():
+        if kind != "metric":
+            _assign(kind, variables, arrays)
+    for callback, attributes in zip(callbacks, record["callbacks"], strict=True):
+        if attributes.pop(_COMPARES, False):
+            callback._set_monitor_op()  # it turns the sign of min_delta once, which the next lines restore
+        for name, value in attributes.items():
+            _put_back(callback, name, _decoded(value, arrays))
+    _backend.set_random_states(drawn(record, arrays))
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Stop at a loss that is no number: no later step mends the weights."""
-        if logs is None or np.isfinite(float(np.asarray(logs["loss"]))):
-            return
-        raise self._diverged("loss", batch)
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write the epoch down, and keep its weights if they are the best."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        if not np.isfinite(figures["val_loss"]):  # the last step's update is seen here first
-            raise self._diverged("validation loss", self.steps - 1)
-        figures["learning_rate"] = self._learning_rate
-        figures["seconds"] = time.perf_counter() - self._began
-        for name in dict.fromkeys([*self.history, *figures]):  # a user's callback may add one in some epochs only
-            self.history.setdefault(name, [np.nan] * epoch).append(figures.get(name, np.nan))
-        watched = figures[self.monitor]
-        score = (watched if MODES[self.monitor] == "max" else -watched, -figures["val_loss"])
-        if score > self._best_score:
-            self._best_score, self.best_epoch = score, epoch + 1
-            self.best_weights = [np.array(weight) for weight in self.network.get_weights()]
-            self.on_best()
-        if self.run_dir is not None:
-            write_json(self.run_dir / "history.json", self.history)
+def drawn(record: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
+    """The random states of the process, as :func:`capture` took them."""
+    states: dict[str, Any] = _decoded(record["random"], arrays)
+    return states
 
-    def _diverged(self, what: str, batch: int) -> RunError:
-        step = self._epoch * self.steps + batch
-        positions = [at for one in range(max(step - 1, 0), step + 1) for at in self.batches.positions(one)[0]]
-        keys = listed(str(key) for key in self.batches.dataset.keys[positions])
-        best = f" Epoch {self.best_epoch} was the best before it." if self.best_epoch else ""
-        return RunError(
-            f"the {what} is no finite number after epoch {self._epoch + 1}, step {batch + 1}; the last pictures were "
-            f"{keys}.{best} Lower the learning rate, or look at these pictures."
+
+def restore_metrics(model: keras.Model, arrays: Arrays) -> None:
+    """Give the metrics of *model* the counts that :func:`capture` took within an epoch."""
+    scores = keras.ops.zeros((1, model.output_shape[-1]))
+    model.compute_metrics(None, keras.ops.zeros((1,), "int32"), scores)  # they get their variables at the first use
+    _assign("metric", model.metrics_variables, arrays)
+
+
+def as_held(array: npt.NDArray[Any], variable: Any) -> npt.NDArray[Any]:
+    """*array* in the type of *variable*: bfloat16 is stored as its bits."""
+    like = np.asarray(keras.ops.convert_to_numpy(variable.value)).dtype
+    return array.view(like) if like.kind == "V" else array
+
+
+def _variables(model: keras.Model) -> dict[str, list[Any]]:
+    return {"model": model.variables, "optimizer": model.optimizer.variables, "metric": model.metrics_variables}
+
+
+def _assign(kind: str, variables: Iterable[Any], arrays: Arrays) -> None:
+    wanted = list(variables)
+    held = [array for name, array in arrays.items() if name.startswith(f"{kind}/")]
+    if [tuple(variable.shape) for variable in wanted] != [array.shape for array in held]:
+        raise RunError(
+            f"the state holds {len(held)} {kind} arrays that do not fit the {len(wanted)} variables of this one. Fit "
+            "the same recipe, or pass overwrite=True."
         )
+    for variable, array in zip(wanted, held, strict=True):
+        variable.assign(as_held(array, variable))
+
+
+def _attributes(callback: keras.callbacks.Callback, place: str, arrays: Arrays) -> dict[str, Any]:
+    found: dict[str, Any] = {_COMPARES: True} if getattr(callback, "monitor_op", None) is not None else {}
+    for name, value in vars(callback).items():
+        if name not in _NOT_STATE and _is_plain(value):
+            found[name] = _encoded(value, f"{place}/{name}", arrays)
+    return found
+
+
+def lost(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
+    """The attributes that hold several things and are not kept, as ``Class.attribute``: a user should know of them."""
+    return [
+        f"{type(callback).__name__}.{name}"
+        for callback in callbacks
+        for name, value in vars(callback).items()
+        if name not in _NOT_STATE and isinstance(value, (Mapping, Set, list, tuple, deque)) and not _is_plain(value)
+    ]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(key) and not isinstance(key, tuple) for key in value) and all(
+            map(_is_plain, value.values())
+        )
+    if type(value) in (list, tuple, set):
+        return all(map(_is_plain, value))
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biuf"
+    return value is None or isinstance(value, (bool, int, float, str, np.number, np.bool_))
+
+
+def _encoded(value: Any, place: str, arrays: Arrays) -> Any:
+    """*value* as JSON keeps it: each collection says what it was; arrays stand in *arrays*, each under its own name."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        name = f"{place}/{len(arrays)}"
+        arrays[name] = np.array(value)
+        return {"array" if isinstance(value, np.ndarray) else "scalar": name}
+    if isinstance(value, dict):
+        pairs = [[_encoded(key, place, arrays), _encoded(item, place, arrays)] for key, item in value.items()]
+        return {"dict": pairs}
+    if isinstance(value, (list, tuple, set)):
+        return {type(value).__name__: [_encoded(item, place, arrays) for item in value]}
+    return value
+
+
+def _decoded(value: Any, arrays: Arrays) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind in ("array", "scalar"):
+        return arrays[content].copy() if kind == "array" else arrays[content][()]
+    if kind == "dict":
+        return {_decoded(key, arrays): _decoded(item, arrays) for key, item in content}
+    return {"list": list, "tuple": tuple, "set": set}[kind](_decoded(item, arrays) for item in content)
+
+
+def _put_back(callback: keras.callbacks.Callback, name: str, value: Any) -> None:
+    current = vars(callback).get(name)
+    if isinstance(current, dict) and type(current) is not dict and isinstance(value, dict):
+        current.clear()  # a defaultdict or a Counter stays one
+        current.update(value)
+    else:
+        setattr(callback, name, value)

@@ -22,7 +22,9 @@ from .errors import DatasetError, ModelFileError, OptionError, listed
 from .evaluation import Evaluation, Predictions
 from .images import Fit, ImageSpec, Pixels
 from .inputs import Pictures, chunks, gathered
+from .manifest import Manifest, check_class_names
 from .model_file import read_model, write_model
+from .tables import visible
 from .taps import MODEL_LOCK
 
 _BATCH = 32  # pictures in one forward pass
@@ -50,6 +52,7 @@ class Classifier:
         names = tuple(str(name) for name in self.class_names)
         if len(names) < 2 or len(set(names)) != len(names):
             raise OptionError(f"class_names are {listed(names, 20)}; expected at least two, each different.")
+        check_class_names(names)
         if input_shape(self.model) != self.spec.shape:
             raise OptionError(
                 f"the model takes pictures of shape {input_shape(self.model)} and the spec says {self.spec.shape}. "
@@ -60,7 +63,8 @@ class Classifier:
 
     def __repr__(self) -> str:
         height, width, channels = self.spec.shape
-        return f"Classifier({self.model.name!r}, {height}×{width}×{channels} → {', '.join(self.class_names)})"
+        names = ", ".join(map(visible, self.class_names))
+        return f"Classifier({self.model.name!r}, {height}×{width}×{channels} → {names})"
 
     @classmethod
     def from_keras(
@@ -123,13 +127,11 @@ class Classifier:
         return Evaluation(said.keys, said.probabilities, said.class_names, matched.labels)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything to one ``.keras`` file, whole or not at all; returns its path."""
-        record = {
-            "class_names": list(self.class_names),
-            "spec": self.spec.to_dict(),
-            "provenance": dict(self.provenance),
-        }
-        return write_model(path, self.model, record)
+        """Write everything to one ``.keras`` file, whole or not at all; returns its path.
+
+        The same classifier gives the same bytes, whenever it is saved.
+        """
+        return write_model(path, self.model, Manifest(self.class_names, self.spec, self.provenance))
 
     @classmethod
     def load(
@@ -138,35 +140,41 @@ class Classifier:
         class_names: Sequence[str] | None = None,
         *,
         custom_objects: Mapping[str, Any] | None = None,
+        trust: bool = False,
     ) -> Classifier:
-        """The classifier of a ``.keras`` file.
+        """The classifier of a ``.keras`` file, which may come from a stranger.
+
+        A network of the registry is built from there, and the file gives it no more than numbers.  Any other network is
+        rebuilt by Keras from what the file says, and that needs *trust*.
 
         Args:
             path: What :meth:`save` wrote, or any other ``.keras`` file of a model on pixels 0..255.
             class_names: Needed for another program's file, in the order of its outputs; ours holds its own.
             custom_objects: A user's own layers by name, as Keras takes them.
+            trust: You know where the file comes from: let Keras rebuild, in its safe mode, a network that the registry
+                does not have.
 
         Raises:
-            ModelFileError: the file is missing, damaged, too new, or another program's and *class_names* are missing.
+            ModelFileError: the file is missing, damaged, changed or too new, needs *trust*, or is another program's and
+                *class_names* are missing.
         """
-        model, record = read_model(path, custom_objects)
-        if record is None:
+        model, manifest = read_model(path, custom_objects, trust=trust)
+        try:
+            if manifest is not None:
+                if class_names is not None and tuple(class_names) != manifest.class_names:
+                    raise ModelFileError(
+                        f"'{path}' says that its classes are {listed(manifest.class_names, 20)}, not "
+                        f"{listed(class_names, 20)}. Leave class_names out."
+                    )
+                return cls(model, manifest.class_names, manifest.spec, manifest.provenance)
             if class_names is None:
                 raise ModelFileError(
                     f"'{path}' holds a Keras model with {output_units(model)} output units and no class names, since "
                     "imgclf did not write it. Pass class_names=[…] in the order of its outputs."
                 )
             return cls.from_keras(model, class_names)
-        try:
-            names, spec = tuple(record["class_names"]), ImageSpec.from_dict(record["spec"])
-        except (KeyError, TypeError, OptionError) as error:
-            raise ModelFileError(f"'{path}' holds a damaged record: {error!r}. Restore it from a copy.") from error
-        if class_names is not None and tuple(class_names) != names:
-            raise ModelFileError(
-                f"'{path}' says that its classes are {listed(names, 20)}, not {listed(class_names, 20)}. "
-                "Leave class_names out."
-            )
-        return cls(model, names, spec, record.get("provenance", {}))
+        except OptionError as error:
+            raise ModelFileError(f"'{path}' holds parts that do not fit together: {error}") from None
 
     def _probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         count = len(images)

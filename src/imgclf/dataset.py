@@ -10,16 +10,19 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from .class_contract import check_labels, checked_class_names, checked_samples, class_digest, places
 from .errors import DatasetError, OptionError, about, listed, with_reasons
+from .grouping import Duplicates, Groups, Ints, SplitOptions, alike, joined, loosened, read_groups
 from .images import ColorMode, Fit, ImageSpec, Pixels
-from .sources import UNLABELLED, ArraySource, DatasetSource, Samples
+from .sources import UNLABELLED, ArraySource, DatasetSource
+from .splitting import assign, fold_quotas, missed_shares, read_positions, split_quotas
 from .store import decode
-from .tables import Table
+from .tables import Table, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +84,7 @@ class Dataset:
         """
         if on_error not in ("raise", "skip"):
             raise OptionError(f"on_error is {on_error!r}; expected 'raise' or 'skip'.")
-        samples = _samples(source)
+        samples = checked_samples(source)
         if not len(samples):
             raise DatasetError(f"{source!r} holds no pictures. Check its path.")
         keys = [str(key) for key in samples.keys]
@@ -91,8 +94,8 @@ class Dataset:
         if skipped and (on_error == "raise" or len(skipped) == len(keys)):
             raise DatasetError(_unreadable(skipped, len(keys)))
         rows = np.setdiff1d(np.arange(len(keys)), list(store.failed), assume_unique=True).astype(np.int64)
-        names = _class_names(source)
-        _check_labels(samples.labels, names)
+        names = checked_class_names(source.class_names, repr(source))
+        check_labels(samples.labels, names)
         images = store.images.view()
         images.flags.writeable = False  # every part of a split shares them
         data = cls(images, rows, samples.labels[rows], samples.keys[rows], names, spec, skipped)
@@ -115,7 +118,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         height, width, channels = self.spec.shape
-        counts = ", ".join(f"{name}: {count:,}" for name, count in self.class_counts().items())
+        counts = ", ".join(f"{visible(name)}: {count:,}" for name, count in self.class_counts().items())
         skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
         return f"Dataset({len(self):,} pictures {height}×{width}×{channels}; {counts}{skipped})"
 
@@ -138,61 +141,107 @@ class Dataset:
         Raises:
             DatasetError: something else, or a position that the set does not have.
         """
-        chosen = _positions(positions, len(self))
+        chosen = read_positions(positions, len(self))
         return replace(self, rows=self.rows[chosen], labels=self.labels[chosen], keys=self.keys[chosen], skipped=())
 
-    def split(self, *, validation: float = 0.2, seed: int = 42) -> tuple[Dataset, Dataset]:
-        """Two parts without a picture in common: the rest, and the share *validation* of every class.
+    @overload
+    def split(self, *, test: None = None, **options: Unpack[SplitOptions]) -> tuple[Dataset, Dataset]: ...
 
-        Within a class the pictures are ranked by a hash of the seed and their key, so the split depends neither on
-        the order of listing nor on the platform, and adding pictures moves few of the others.
+    @overload
+    def split(self, *, test: float, **options: Unpack[SplitOptions]) -> tuple[Dataset, Dataset, Dataset]: ...
+
+    def split(
+        self,
+        *,
+        validation: float = 0.2,
+        test: float | None = None,
+        seed: int = 42,
+        groups: Groups | None = None,
+        duplicates: Duplicates = "near",
+    ) -> tuple[Dataset, ...]:
+        """Parts without a picture in common: the rest, the share *validation* of every class and, if asked for, *test*.
+
+        Pictures go by a hash of the seed and their key, so the split depends neither on the order of listing nor on
+        the platform, and adding pictures moves few of the others.  Changing *validation* does not change the test part.
 
         Args:
             validation: The share of every class, above 0 and below 1; each class keeps at least one on either side.
+            test: The share of a third part; None: two parts.
             seed: Another seed, another split.
+            groups: What must stay on one side (a patient, a burst, a video): a name per picture, a mapping from key to
+                name, or a function of the key.
+            duplicates: What else does: ``"near"`` copies, re-encoded and resized ones too, ``"exact"`` ones, or
+                ``"ignore"``.  :attr:`duplicate_groups` has them: under two labels only exact ones.  Where near ones
+                leave no way to split, or miss a share, a warning says so.
 
         Raises:
-            DatasetError: a picture has no label, or a class has a single picture.
+            DatasetError: a picture has no label, or a class cannot be on both sides.
         """
-        if not 0 < validation < 1:
-            raise OptionError(f"validation is {validation!r}; expected a share above 0 and below 1, such as 0.2.")
-        self.check_labelled("split")
-        if len(np.unique(self.rows)) < len(self):
-            raise DatasetError("pictures stand in this set more than once. Split first, and repeat them afterwards.")
-        if single := [name for name, count in self.class_counts().items() if count == 1]:
-            raise DatasetError(
-                f"{listed(single)}: one picture cannot be on both sides. Add pictures, or drop the class."
-            )
-        ranks = np.array(
-            [hashlib.sha256(f"{seed}\0{key}".encode("utf-8", "surrogatepass")).digest() for key in self.keys]
-        )
-        held_out = np.zeros(len(self), dtype=bool)
-        for label in np.unique(self.labels):
-            members = np.flatnonzero(self.labels == label)
-            wanted = min(max(int(len(members) * validation + 0.5), 1), len(members) - 1)
-            held_out[members[np.argsort(ranks[members], kind="stable")[:wanted]]] = True
-        return self.take(np.flatnonzero(~held_out)), self.take(np.flatnonzero(held_out))
+        shares = [validation] if test is None else [test, validation]
+        parts = self._assigned(split_quotas(self._counts("split"), shares), groups, duplicates, seed)
+        *held_out, rest = [self.take(parts == part) for part in range(len(shares) + 1)]
+        return rest, *reversed(held_out)
+
+    def folds(
+        self, count: int = 5, *, seed: int = 42, groups: Groups | None = None, duplicates: Duplicates = "near"
+    ) -> list[tuple[Dataset, Dataset]]:
+        """*count* pairs (training, validation): each picture is in one validation part, by :meth:`fold_numbers`."""
+        numbers = self.fold_numbers(count, seed=seed, groups=groups, duplicates=duplicates)
+        return [(self.take(numbers != fold), self.take(numbers == fold)) for fold in range(count)]
+
+    def fold_numbers(
+        self, count: int = 5, *, seed: int = 42, groups: Groups | None = None, duplicates: Duplicates = "near"
+    ) -> Ints:
+        """The fold ``(n,)`` of each picture, 0 to *count* − 1: as many of every class in each, units kept together.
+
+        Args:
+            count: At least 2, and at most as many as the smallest class has pictures (or groups of them).
+            seed: Another seed, other folds.
+            groups: As for :meth:`split`.
+            duplicates: As for :meth:`split`.
+
+        Raises:
+            DatasetError: a picture has no label, or a class cannot be in every fold.
+        """
+        quotas = fold_quotas(self._counts("make folds"), self.class_names, count, seed)
+        return self._assigned(quotas, groups, duplicates, seed)
+
+    def kept_together(self, groups: Groups | None = None, duplicates: Duplicates = "near") -> Ints:
+        """A number ``(n,)`` per picture: equal ones share a group or are duplicates, and no split parts them."""
+        if duplicates not in get_args(Duplicates):
+            raise OptionError(f"duplicates is {duplicates!r}. Give {', '.join(map(repr, get_args(Duplicates)))}.")
+        found = [read_groups(groups, self.keys.tolist())] if groups is not None else []
+        if duplicates != "ignore":
+            found.append(self.duplicate_groups if duplicates == "near" else self._copies)
+        return joined(*found) if found else np.arange(len(self))
+
+    @cached_property
+    def duplicate_groups(self) -> Ints:
+        """For each picture ``(n,)`` the position of one that it is a near duplicate of; its own where it has none."""
+        return alike(self.keys, self.labels, self.store, self.rows, near=True)
+
+    @cached_property
+    def _copies(self) -> Ints:
+        return alike(self.keys, self.labels, self.store, self.rows, near=False)
 
     def with_class_names(self, class_names: Sequence[str]) -> Dataset:
         """The same pictures with labels counted in *class_names*: classes are matched by name, never by position.
 
         Raises:
-            DatasetError: a class of this set is not among *class_names*.
+            DatasetError: a class of this set is not among *class_names*, or only in another spelling.
         """
-        names = tuple(class_names)
+        names = checked_class_names(class_names, "the training set")
+        numbered = np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.class_names))
+        place = places(dict(zip(self.class_names, numbered.tolist(), strict=True)), names)
         if names == self.class_names:
             return self
-        counts = self.class_counts()
-        if unknown := [name for name in self.class_names if name not in names and counts[name]]:
-            raise DatasetError(
-                f"the classes {listed(unknown)} are not among {listed(names, 20)}. "
-                "Rename their folders or files, or leave them out."
-            )
-        if absent := [name for name in names if not counts.get(name)]:
-            warnings.warn(f"no pictures of {listed(absent)}: figures for it cannot be had from this set.", stacklevel=2)
-        places = [names.index(name) if name in names else UNLABELLED for name in self.class_names]
-        position = np.array([*places, UNLABELLED], dtype=np.int32)
-        return replace(self, labels=position[self.labels], class_names=names)  # −1 picks the last: unlabelled
+        labels = np.append(place, np.int32(UNLABELLED))[self.labels]  # −1 picks the last: unlabelled
+        return replace(self, labels=labels, class_names=names)
+
+    @property
+    def class_digest(self) -> str:
+        """A digest of the class names in their order: what another set or a classifier must agree on."""
+        return class_digest(self.class_names)
 
     def class_counts(self) -> dict[str, int]:
         """The number of pictures of every class, and of those ``"(unlabelled)"`` where there are any."""
@@ -232,6 +281,31 @@ class Dataset:
             names = listed(str(key) for key in missing)
             raise DatasetError(f"{len(missing):,} pictures have no label: {names}. Label them to {purpose}.")
 
+    def _counts(self, purpose: str) -> list[int]:
+        self.check_labelled(purpose)
+        if len(np.unique(self.rows)) < len(self):
+            raise DatasetError("pictures stand in this set more than once. Split first, and repeat them afterwards.")
+        return list(self.class_counts().values())
+
+    def _assigned(self, quotas: Ints, groups: Groups | None, duplicates: Duplicates, seed: int) -> Ints:
+        keys, names = self.keys.tolist(), self.class_names
+
+        def parts(units: Ints) -> Ints:
+            return assign(self.labels, keys, names, units=units, quotas=quotas, seed=seed)
+
+        def far(found: Ints) -> list[str]:
+            return missed_shares(found, self.labels, names, quotas)
+
+        units = self.kept_together(groups, duplicates)
+        if duplicates != "near":
+            return parts(units)
+        found = loosened(parts, units, lambda: self.kept_together(groups, "exact"))
+        if (missed := far(found)) and len(far(parts(self.kept_together(groups, "exact")))) < len(missed):
+            advice = "If they are no copies, split with duplicates='exact'."
+            said = f"near copies stay together, so parts miss their shares: {'; '.join(missed[:5])}. {advice}"
+            warnings.warn(said, stacklevel=3)
+        return found
+
     def _name(self, position: int) -> str:
         label = self.labels[position]
         return "" if label == UNLABELLED else self.class_names[label]
@@ -254,28 +328,6 @@ def _resolved(
     return ImageSpec(image_size or (int(own[0]), int(own[1])), color_mode or mode, fit)
 
 
-def _samples(source: object) -> Samples:
-    """The samples of *source*, once it is one."""
-    if isinstance(source, type) or not isinstance(source, DatasetSource):
-        what = f"the class {source.__name__}" if isinstance(source, type) else repr(source)
-        raise OptionError(
-            f"{what} is no source; expected an object with class_names, samples and read, such as FolderSource('pets')."
-        )
-    samples = source.samples()
-    if not isinstance(samples, Samples):
-        raise OptionError(
-            f"samples() gave a {type(samples).__name__}; expected Samples(keys=…, labels=…). Return that."
-        )
-    return samples
-
-
-def _class_names(source: DatasetSource) -> tuple[str, ...]:
-    names = source.class_names
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        raise OptionError(f"class_names of {source!r} are {names!r}; expected several texts, each different.")
-    return tuple(names)
-
-
 def _say_skipped(data: Dataset, labels: npt.NDArray[np.int32]) -> None:
     lost = [data.class_names[label] for label in np.unique(labels[labels != UNLABELLED]) if label not in data.labels]
     if lost:
@@ -289,35 +341,7 @@ def _say_skipped(data: Dataset, labels: npt.NDArray[np.int32]) -> None:
     )
 
 
-def _positions(given: npt.ArrayLike | slice, count: int) -> npt.NDArray[np.int64]:
-    if isinstance(given, slice):
-        return np.arange(count)[given]
-    try:
-        positions = np.atleast_1d(np.asarray(given))
-    except ValueError:  # lists of different lengths
-        positions = np.array([given], dtype=object)
-    if positions.dtype == bool and positions.shape == (count,):
-        return np.flatnonzero(positions)
-    if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
-        raise DatasetError(
-            f"positions are {positions.dtype} of shape {positions.shape}; expected whole numbers (m,), a mask of "
-            f"{count:,} bools, or a slice."
-        )
-    if (outside := positions[(positions < -count) | (positions >= count)]).size:
-        raise DatasetError(f"the set has no positions {listed(outside.tolist())}; give 0 to {count - 1:,}.")
-    return positions.astype(np.int64)
-
-
 def _unreadable(skipped: Sequence[tuple[str, str]], total: int) -> str:
     advice = "" if len(skipped) == total else " Mend or remove them, or pass on_error='skip'."
     head = f"{len(skipped):,} of {total:,} pictures cannot be read.{advice}"
     return with_reasons(head, [about(key, reason) for key, reason in skipped])
-
-
-def _check_labels(labels: npt.NDArray[np.int32], class_names: Sequence[str]) -> None:
-    wrong = np.unique(labels[(labels < UNLABELLED) | (labels >= len(class_names))])
-    if len(wrong):
-        raise DatasetError(
-            f"the labels {listed(int(label) for label in wrong)} stand for no class; expected 0 to "
-            f"{len(class_names) - 1} for {listed(class_names, 20)}, or −1 for none."
-        )

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DatasetError
-from .tables import Table
+from .tables import Table, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ class Predictions:
         return len(self.keys)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self):,} pictures: {', '.join(self.class_names)})"
+        return f"{type(self).__name__}({len(self):,} pictures: {', '.join(map(visible, self.class_names))})"
 
     def __str__(self) -> str:
         return str(self.table())

@@ -6,15 +6,21 @@ In: a path and what to write.  Out: the old file or the new one, never a half of
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .errors import FileError
+
+_TEMPORARY = re.compile(r"\.(?P<stem>.{0,40})-[0-9a-f]{12}(?P<suffix>(\.[^.]*)?)")
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -23,29 +29,42 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The temporary file keeps the suffix of *path* (Keras decides the format by it).  It is flushed to the disk before
     it takes the name, and the folder after, so that a power cut leaves the old file or the new one.  If the block
-    raises, the old file is as it was and the temporary one is gone.  Missing parent folders are made.
+    raises, the old file is as it was and the temporary one is gone.  Missing parent folders are made.  A process that
+    is killed leaves its temporary file; :func:`remove_litter` knows it.
 
     Raises:
-        FileError: nothing can be written there.
+        FileError: nothing can be written there, or not all of it: no permission, no space, no device.
     """
     target = Path(path)
+    target = target.resolve() if target.is_symlink() else target  # the link stays, and leads to the new content
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(6)}{target.suffix}")
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        raise FileError(
-            f"'{target}' cannot be written: {error.strerror}. Choose another folder, or mend its permissions."
-        ) from None
+        raise _not_written(target, error) from None
     try:
         yield temporary
+        if target.is_file():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         _flush(temporary)
         temporary.replace(target)
         with contextlib.suppress(OSError):  # some network mounts refuse to flush a folder; the file is there
             _flush(target.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, FileError):
+            raise _not_written(target, error) from error
         raise
+
+
+def remove_litter(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove from *folder* what killed processes left of the files *names*; for whoever alone may write there."""
+    for entry in folder.iterdir():
+        found = _TEMPORARY.fullmatch(entry.name)
+        if found and names.fullmatch(found["stem"] + found["suffix"]):
+            entry.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
@@ -79,6 +98,13 @@ def finite(content: Any) -> Any:
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
+
+
+def _not_written(target: Path, error: OSError) -> FileError:
+    earlier = " The file that was there is as it was." if target.exists() else ""
+    full = error.errno in _FULL
+    advice = "Make room, or choose a folder on another disk." if full else "Choose another folder, or mend this one."
+    return FileError(f"{str(target)!r} cannot be written: {error.strerror or error}.{earlier} {advice}")
 
 
 def _flush(path: Path) -> None:

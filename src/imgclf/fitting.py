@@ -1,24 +1,27 @@
-"""The parts of a training run that need no recipe: checks, weights, loss, the run's folder.
+"""The parts of a training run that need no recipe: checks, weights, loss, the epochs.
 
 In: two ``Dataset``s and plain values.  Out: what ``Trainer.fit`` puts together.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from . import _backend
+from .architectures.blueprint import hand_on
+from .batches import Batches
 from .dataset import Dataset
-from .errors import DatasetError, OptionError, RunError, listed
-from .files import write_json
-
-_RUN_FILES = ("config.json", "history.json", "best.keras")
+from .errors import DatasetError, OptionError, listed
+from .manifest import check_class_names
+from .recorder import Recorder
 
 
 def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
@@ -33,6 +36,7 @@ def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
         dataset.check_labelled("train")
     if len(train.class_names) < 2:
         raise DatasetError(f"there is one class, {listed(train.class_names)}: nothing to tell apart. Add another.")
+    check_class_names(train.class_names)  # else the first save would refuse them, after an epoch
     if empty := [name for name, count in train.class_counts().items() if not count]:
         raise DatasetError(f"no training pictures of {listed(empty)}. Add some, or leave the class out.")
     if train.spec != validation.spec:
@@ -53,14 +57,14 @@ def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
 def copied(model: keras.Model) -> keras.Model:
     """A copy of a user's *model*, weights included."""
     try:
-        copied = keras.models.clone_model(model)
-        copied.set_weights(model.get_weights())
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
     except Exception as error:  # a user's own layers may fail in any way
         raise OptionError(
             f"model {model.name!r} cannot be copied: {error}. Give its layers a get_config, or register a function "
             "that builds it with @registry.register."
         ) from error
-    return copied
+    return hand_on(model, copy)
 
 
 def compile_model(model: keras.Model, optimizer: str, settings: Mapping[str, Any], *, from_logits: bool) -> None:
@@ -93,21 +97,103 @@ def class_weights(wanted: str | Mapping[str, float] | None, train: Dataset) -> n
     return np.array([wanted[name] for name in counts], np.float32)
 
 
-def checked_run_dir(run_dir: Path, *, overwrite: bool) -> Path:
-    """*run_dir* if a run may write there: an earlier run is not overwritten unasked."""
-    if run_dir.exists() and not run_dir.is_dir():
-        raise RunError(f"run_dir '{run_dir}' is a file. Give a folder.")
-    earlier = [name for name in _RUN_FILES if (run_dir / name).exists()]
-    if earlier and not overwrite:
-        raise RunError(
-            f"run_dir '{run_dir}' holds an earlier run ({listed(earlier)}). Choose another folder, or pass "
-            "overwrite=True."
-        )
-    return run_dir
+def weights_digest(model: keras.Model) -> str:
+    """A digest of the weights of *model*."""
+    total = hashlib.sha256()
+    for weight in model.get_weights():
+        total.update(np.ascontiguousarray(weight).tobytes())
+    return total.hexdigest()
 
 
-def open_run_dir(run_dir: Path, config: Mapping[str, Any]) -> None:
-    """Remove the files of an earlier run from *run_dir*, and write *config* there."""
-    for name in _RUN_FILES:
-        (run_dir / name).unlink(missing_ok=True)
-    write_json(run_dir / "config.json", config)
+class _Once(keras.callbacks.CallbackList):
+    """The callbacks of a run that may take two calls of ``fit``: they begin and end once, and so does every epoch.
+
+    Attributes:
+        taken: The steps of the epoch that an earlier process took; its callbacks have seen them, and its beginning.
+    """
+
+    begun = False
+    taken = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not self.begun:
+            self.begun = True
+            super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if not self.taken:
+            super().on_epoch_begin(epoch, logs)
+            return
+        for callback in self.callbacks:
+            if isinstance(callback, (Recorder, keras.callbacks.ProgbarLogger)):
+                callback.on_epoch_begin(epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_begin(batch + self.taken, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_end(batch + self.taken, logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Not at the end of a ``fit``, but of the run: :meth:`end`."""
+
+    def end(self) -> None:
+        super().on_train_end(None)
+
+
+def train_epochs(
+    model: keras.Model,
+    batches: Batches,
+    validation: Batches,
+    recorder: Recorder,
+    *,
+    epochs: int,
+    verbose: Any,
+) -> None:
+    """Train *model* for the steps of *batches* that *recorder* has not seen yet.
+
+    Keras begins at the start of an epoch only, so the rest of a broken-off one is a ``fit`` of its own.
+
+    Args:
+        model: Compiled.
+        batches: Of *epochs* epochs in all.
+        validation: Evaluated after each epoch.
+        recorder: Called last, after the callbacks that it knows.
+        epochs: Of the whole run.
+        verbose: Keras's.
+    """
+    steps = batches.steps // epochs
+    said = {"verbose": verbose, "epochs": epochs, "steps": steps}
+    called = _Once([*recorder.others, recorder], add_history=True, add_progbar=verbose != 0, model=model, **said)
+    epoch, within = divmod(recorder.step, steps)
+    model.stop_training = False
+    for first, last, taken in ((epoch, epoch + bool(within), within), (epoch + bool(within), epochs, 0)):
+        if first == last or model.stop_training:
+            continue
+        if within and not taken:  # the second of two
+            recorder.draws = _backend.random_states()
+        called.taken = taken
+        part = batches.starting_at(first * steps + taken)
+        with contextlib.closing(part), _unaveraged(model.optimizer, wanted=bool(taken)):
+            model.fit(
+                part,
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=steps - taken,
+                shuffle=False,  # the order is ours, not Keras's
+                validation_data=validation,
+                callbacks=called,
+                verbose=verbose,
+            )
+    called.end()
+
+
+@contextlib.contextmanager
+def _unaveraged(optimizer: Any, *, wanted: bool) -> Iterator[None]:
+    """A block at whose end Keras does not put an optimiser's moving averages in place: the run has not ended."""
+    if wanted:
+        optimizer.finalize_variable_values = lambda variables: None  # noqa: ARG005
+    try:
+        yield
+    finally:
+        vars(optimizer).pop("finalize_variable_values", None)

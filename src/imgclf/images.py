@@ -1,26 +1,29 @@
 """One picture: file or bytes → uint8 ``(height, width, channels)``, and the shape that a network wants.
 
 The same two functions prepare a picture for training, prediction and explanation, so that the three cannot differ:
-``read_image`` decodes (the policy is written there), ``fit_image`` brings the result to an ``ImageSpec``.
+``read_image`` decodes (the policy is in ``decoding``), ``fit_image`` brings the result to an ``ImageSpec``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from . import opening
+from .decoding import orientation_of, pixels_of
 from .errors import ImageError, OptionError
+from .formats import SUFFIXES_OF
+from .opening import check_pixels, explained, named, opened
+from .pillow_settings import pinned
+from .skeleton import gif_blocks, png_has_tail
 
 ColorMode = Literal["rgb", "grayscale"]
 Fit = Literal["stretch", "crop", "pad"]
@@ -29,25 +32,19 @@ Pixels = npt.NDArray[np.uint8]
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 """The endings, in any case, by which a source knows a picture among other files."""
 
-MAX_PIXELS = 80_000_000
-"""Largest picture that is decoded, in pixels: below Pillow's own warning at 89 million, above any phone's default."""
-
-# Decoders are tried by a file's content, never by its suffix, and only these: the formats of photographs and
-# screenshots.  Phones write MPO under .jpg: the decoder of JPEG opens it (naming "MPO" here is a KeyError).  Pillow's
-# advisories cluster in formats nobody trains on.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-_ORIENTATION = 0x0112  # EXIF tag; 2 to 8 say how to turn the stored picture to see it upright
-_TURN = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _GIVEN = threading.Lock()
-_GREY = frozenset({"1", "L", "LA", "La"})
+_MANY_PIXELS = 32_000_000
+_LARGE = threading.BoundedSemaphore(2)  # pictures of so many at a time: one of 80 million takes 0.6 to 1.3 GB
+
+
+def _forget_threads() -> None:
+    """In a forked process: whoever held a lock stayed behind, and would never let it go."""
+    global _GIVEN, _LARGE
+    _GIVEN, _LARGE = threading.Lock(), threading.BoundedSemaphore(2)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 @dataclass(frozen=True)
@@ -102,49 +99,66 @@ def read_image(source: str | os.PathLike[str] | bytes | Image.Image) -> Pixels:
 
     EXIF orientation is applied; what is transparent lies over white; 16-bit grey is scaled to 8 (divided by 257);
     CMYK and palettes become RGB; of several frames the first counts.  The format is told by content, not by suffix.
+    The whole policy is a table in the documentation.
 
     Args:
         source: A path to a regular file, the bytes of one, or a Pillow picture.
 
     Raises:
-        ImageError: it is missing, no regular file, not of a known format, damaged, larger than ``MAX_PIXELS``, or in
-            a pixel format without a known range.
+        ImageError: it is missing, no regular file, not of a known format, truncated, damaged, larger than
+            ``MAX_PIXELS`` or ``MAX_BYTES``, or in a pixel format without a known range.
     """
-    name, content = "this picture", b""
-    if not isinstance(source, Image.Image):
-        name = "these bytes" if isinstance(source, bytes) else repr(os.fspath(source))
-        content = source if isinstance(source, bytes) else _file_content(Path(source), name)
-    try:
-        with _opened(source, content) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ImageError(
-                    f"{name} has {picture.width} × {picture.height} pixels, more than the {MAX_PIXELS:,} that are "
-                    "decoded. Make it smaller first."
-                )
-            picture.load()
-            return np.ascontiguousarray(_upright(picture, _visible(picture)))
-    except ImageError as error:
-        raise error if name in str(error) else ImageError(f"{name}: {error}") from None
-    except UnidentifiedImageError:
-        raise ImageError(
-            f"{name} is no picture of a known format ({', '.join(_FORMATS)}), whatever its name says; it begins with "
-            f"{content[:8]!r}. Convert it, or remove it."
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} is too large to decode: {error}. Make it smaller first.") from None
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
-        cause = str(error) or type(error).__name__
-        raise ImageError(f"{name} is damaged and cannot be decoded: {cause}. Restore it, or remove it.") from error
-
-
-@contextlib.contextmanager
-def _opened(source: object, content: bytes) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image):
-        with _GIVEN:  # one that is not loaded yet reads from one file, whichever threads ask
-            yield source
-    else:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
-            yield picture
+        with explained("this picture", b""), _GIVEN, pinned(opening.MAX_PIXELS):
+            check_pixels(source)  # the lock: one that is not loaded yet reads from one file, whichever threads ask
+            return pixels_of(source)
+    name, content = named(source)
+    with explained(name, content), opened(content) as picture:
+        large = picture.width * picture.height > _MANY_PIXELS
+        with _LARGE if large else contextlib.nullcontext():
+            return pixels_of(picture, content)
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What a picture file says about itself, read without decoding its pixels.
+
+    Attributes:
+        format: ``"JPEG"``, ``"MPO"``, ``"PNG"``, ``"GIF"``, ``"BMP"`` or ``"WEBP"``, told by content.
+        mode: Pillow's name of the stored pixel format: ``"RGB"``, ``"L"``, ``"P"``, ``"CMYK"``, ``"I;16"`` …
+        size: ``(height, width)`` in pixels as :func:`read_image` gives them, upright.
+        frames: How many pictures the file holds; :func:`read_image` takes the first.
+        orientation: EXIF's 1 to 8; 1 where it says nothing.
+        bytes: Size of the file.
+    """
+
+    format: str
+    mode: str
+    size: tuple[int, int]
+    frames: int
+    orientation: int
+    bytes: int
+
+    def suits(self, path: str | os.PathLike[str]) -> bool:
+        """Whether the ending of *path* is one of this format."""
+        return os.path.splitext(os.fspath(path))[1].lower() in SUFFIXES_OF[self.format]  # noqa: PTH122
+
+
+def inspect_image(source: str | os.PathLike[str] | bytes) -> ImageFacts:
+    """The facts of a picture, read from its header: much cheaper than :func:`read_image`, and no proof that it decodes.
+
+    Raises:
+        ImageError: as :func:`read_image` does, for what shows without decoding.
+    """
+    name, content = named(source)
+    with explained(name, content), opened(content) as picture:
+        if picture.format == "PNG" and png_has_tail(content):
+            picture.load()
+        orientation = orientation_of(picture)
+        size = (picture.width, picture.height) if orientation > 4 else (picture.height, picture.width)
+        kind = str(picture.format)
+        frames = gif_blocks(content)[0] if kind == "GIF" else getattr(picture, "n_frames", 1)
+        return ImageFacts(kind, picture.mode, size, int(frames), orientation, len(content))
 
 
 def fit_image(image: npt.NDArray[Any], spec: ImageSpec) -> Pixels:
@@ -203,56 +217,6 @@ def _resized(picture: Image.Image, spec: ImageSpec) -> Image.Image:
     canvas = Image.new(picture.mode, wanted)
     canvas.paste(picture.resize(inner, Image.Resampling.BILINEAR), ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return canvas
-
-
-def _visible(picture: Image.Image) -> Image.Image:
-    """*picture* in mode L or RGB, over white where it is transparent."""
-    if picture.mode.startswith("I"):
-        return _scaled_16_bit(picture)
-    if picture.mode == "F":
-        raise ImageError("its pixels are floating-point numbers of unknown range. Save it with 8 bits per channel.")
-    if picture.has_transparency_data:
-        over = picture.convert("RGBA")
-        white = Image.new("RGBA", over.size, (255, 255, 255, 255))
-        flat = Image.alpha_composite(white, over).convert("RGB")
-        return flat.convert("L") if picture.mode in _GREY else flat
-    return picture.convert("L" if picture.mode in _GREY else "RGB")
-
-
-def _scaled_16_bit(picture: Image.Image) -> Image.Image:
-    values = np.asarray(picture)
-    if values.size and (values.min() < 0 or values.max() > 65535):
-        raise ImageError("its pixels have 32 bits and an unknown range. Save it with 8 or 16 bits per channel.")
-    scaled = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 → 255, rounded
-    if isinstance(clear := picture.info.get("transparency"), int):
-        scaled[values == clear] = 255
-    return Image.fromarray(scaled)
-
-
-def _upright(original: Image.Image, visible: Image.Image) -> Pixels:
-    try:
-        turn = _TURN.get(int(original.getexif().get(_ORIENTATION, 1)))
-    except Exception:  # damaged EXIF says nothing about the pixels, which decoded well
-        turn = None
-    pixels = np.asarray(visible if turn is None else visible.transpose(turn))
-    return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _file_content(path: Path, name: str) -> bytes:
-    try:
-        # Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        cause = getattr(error, "strerror", None) or error
-        raise ImageError(f"{name} cannot be opened: {cause}. Check the path and its permissions.") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ImageError(f"{name} is no regular file. Give the path of a picture.")
-    with os.fdopen(handle, "rb") as file:
-        content = file.read()
-    if not content:
-        raise ImageError(f"{name} is empty (0 bytes). Restore it, or remove it.")
-    return content
 
 
 def _is_size(side: object) -> bool:

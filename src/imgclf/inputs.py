@@ -20,7 +20,8 @@ from typing_extensions import TypeIs
 from .dataset import Dataset
 from .errors import ImageError, OptionError, about, with_reasons
 from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, fit_image, read_image
-from .sources.listing import list_pictures, printable
+from .sources.listing import list_pictures
+from .sources.paths import printable
 from .store import cores
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
@@ -120,7 +121,7 @@ def _items(given: object) -> list[Picture]:
 
 def _of_folder(path: Path) -> list[Picture]:
     if not (pictures := list_pictures(path).pictures):
-        raise ImageError(f"the folder '{path}' holds no pictures ({', '.join(IMAGE_SUFFIXES)}). Check the path.")
+        raise ImageError(f"the folder {str(path)!r} holds no pictures ({', '.join(IMAGE_SUFFIXES)}). Check the path.")
     return list(pictures.values())
 
 

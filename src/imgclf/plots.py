@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .tables import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+_TICK = 24  # characters of a name beside an axis
 _HEAT = "viridis"  # perceptually even, also in grey and for the colour-blind
 _EACH_CHANNEL = "each channel from its least value (dark) to its greatest (bright)"
 
@@ -92,7 +95,7 @@ def confusion_matrix(confusion: npt.NDArray[np.integer[Any]], class_names: Seque
         for row, column in np.ndindex(k, k):
             color = "white" if share[row, column] > 0.5 else "black"
             axis.text(column, row, f"{confusion[row, column]:,}", ha="center", va="center", color=color, fontsize=8)
-    names = [plain(name) for name in class_names]
+    names = [plain(visible(name), _TICK) for name in class_names]
     axis.set_xticks(range(k), names, rotation=45 if k > 3 else 0, ha="right" if k > 3 else "center")
     axis.set_yticks(range(k), names)
     axis.set_xlabel("predicted")
@@ -104,8 +107,9 @@ def counts(values: Mapping[str, int], label: str = "pictures") -> Figure:
     """One bar per name, its count written on it."""
     figure = _figure(max(3.0, 0.6 * len(values) + 1.5), 3)
     axis = figure.subplots()
-    bars = axis.bar([plain(name) for name in values], list(values.values()), color="tab:blue")
+    bars = axis.bar(range(len(values)), list(values.values()), color="tab:blue")
     axis.bar_label(bars, fmt="{:,.0f}")
+    axis.set_xticks(range(len(values)), [plain(visible(name), _TICK) for name in values])
     axis.margins(y=0.12)
     axis.set_ylabel(label)
     axis.spines[["top", "right"]].set_visible(False)
@@ -231,9 +235,18 @@ def draw_image(axis: Axes, image: npt.NDArray[np.uint8]) -> None:
         axis.imshow(image)
 
 
-def plain(text: str) -> str:
-    """*text* as Matplotlib should draw it: a ``$`` in a name is no formula."""
-    return text.replace("$", r"\$")
+def plain(text: str, most: int = 120) -> str:
+    r"""*text* as Matplotlib should draw it: a ``$`` in a name is no formula, and control characters are written out.
+
+    The middle of a line of more than *most* characters is left out: else it leaves no room for the picture.
+
+    >>> plain("pure $gold$\x1b[2J")
+    'pure \\$gold\\$\\x1b[2J'
+    """
+    first, *more = text.split("\n", 3)  # a name of a hundred lines would push the pictures out
+    lines = [visible(line) for line in (first, *more)]
+    short = [line if len(line) <= most else f"{line[: most // 2]}…{line[1 - most // 2 :]}" for line in lines]
+    return "\n".join(short).replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> Figure:

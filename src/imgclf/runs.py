@@ -5,13 +5,13 @@ In: the classifier of the best epoch and the history.  Out: figures, curves, a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .checkpoints import History
 from .classifier import Classifier
+from .recorder import History
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -24,22 +24,25 @@ class TrainingRun:
 
     Attributes:
         classifier: The network of the best epoch.
-        history: Per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``learning_rate``, ``seconds``.
+        history: Per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``learning_rate``.
             Training figures are means over the epoch's batches, augmented and with dropout; validation figures are
             taken after it, without either.  With ``precision="mixed_bfloat16"`` they were computed in it, and those of
             the float32 classifier may differ in the last digits.
         best_epoch: Counted from 1.
-        run_dir: The folder with ``config.json``, ``history.json`` and ``best.keras``; None where nothing was written.
+        run_dir: The folder with ``config.json``, ``history.json``, ``best.keras`` and the last two states; None where
+            nothing was written.
+        seconds: What each epoch took; the history holds only what the same seed gives again.
     """
 
     classifier: Classifier
     history: History
     best_epoch: int
     run_dir: Path | None = None
+    seconds: Sequence[float] = ()
 
     def __str__(self) -> str:
         best, last = self.best, self.last
-        minutes = sum(self.history["seconds"]) / 60
+        minutes = sum(self.seconds) / 60
         return (
             f"best epoch {self.best_epoch} of {self.epochs}: validation accuracy {best['val_accuracy']:.4f}, "
             f"loss {best['val_loss']:.4f}\n"

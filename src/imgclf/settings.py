@@ -30,9 +30,11 @@ def frozen(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_number(value: Any) -> Any:
-    """*value* with Python's numbers for NumPy's, which JSON does not know; also within a mapping."""
+    """*value* with Python's numbers for NumPy's, which JSON does not know; also within mappings and lists."""
     if isinstance(value, Mapping):
         return {name: plain_number(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain_number, value)) if type(value) in (list, tuple) else value
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -47,12 +49,29 @@ def faults(trainer: Any) -> Iterator[str]:
         yield "precision is for registered architectures; a model of your own was built in its own"
     if wrong := [callback for callback in trainer.callbacks if not isinstance(callback, keras.callbacks.Callback)]:
         yield f"callbacks hold {listed(wrong)}; expected Keras callbacks"
+    options = trainer.optimizer_options
+    if options.get("use_ema") and not options.get("ema_overwrite_frequency"):
+        yield (
+            "optimizer_options hold use_ema without ema_overwrite_frequency; expected both: Keras would put the "
+            "averages in place after the last epoch only, too late for the best one"
+        )
     if "learning_rate" in trainer.optimizer_options:
         yield "optimizer_options hold a learning_rate; expected it in the setting of that name"
     for name, (fits, expected) in RANGES.items():
         value = getattr(trainer, name)
         if not fits(value):
             yield f"{name} is {value!r}; expected {expected}"
+
+
+def fit_fault(run_dir: object, checkpoint_every: object) -> str | None:
+    """What is wrong with *checkpoint_every*, or None."""
+    if checkpoint_every is None:
+        return None
+    if not _whole(checkpoint_every):
+        return f"checkpoint_every is {checkpoint_every!r}; expected a whole number of steps of at least 1, or None."
+    if run_dir is None:
+        return f"checkpoint_every is {checkpoint_every!r} and run_dir is None. Give it a folder."
+    return None
 
 
 def _whole(value: object) -> bool:

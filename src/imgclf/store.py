@@ -26,8 +26,9 @@ from .errors import DatasetError, ImgclfError
 from .files import cache_folder, write_json
 from .images import ImageSpec, Pixels, fit_image
 from .sources import DatasetSource
+from .tables import visible
 
-_FORMAT = 1  # raise it when read_image or fit_image begin to give other pixels
+_FORMAT = 2  # raise it when read_image or fit_image begin to give other pixels
 _KEEP_DAYS = 30  # a decoded set that nobody used for so long is removed when the next one is written
 _LITTER_DAYS = 1  # as is a half-decoded one, whose process was killed
 _ROOM = 2**28  # bytes that are left free on the disk
@@ -148,7 +149,7 @@ def _filled(images: Pixels, source: DatasetSource, keys: Sequence[str], spec: Im
                 images[position] = pixels
         return len(run)
 
-    _in_threads(fill, range(0, len(keys), _RUN), len(keys), progress and len(keys) >= _BAR_FROM)
+    in_threads(fill, range(0, len(keys), _RUN), len(keys), progress and len(keys) >= _BAR_FROM)
     return Store(images, dict(sorted(failed.items())))
 
 
@@ -159,10 +160,11 @@ def _read(source: DatasetSource, key: str, spec: ImageSpec) -> tuple[Pixels | No
     except ImgclfError as error:
         return None, str(error)
     except Exception as error:  # a user's own source may raise anything; its key must be named
-        return None, f"{type(error).__name__}: {error}"
+        return None, f"{type(error).__name__}: {visible(str(error))}"
 
 
-def _in_threads(work: Callable[[int], int], starts: Sequence[int], total: int, bar: bool) -> None:
+def in_threads(work: Callable[[int], int], starts: Sequence[int], total: int, bar: bool) -> None:
+    """Call *work* for each of *starts*, in threads; it says how many of *total* pictures it has done."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -1,6 +1,8 @@
 """One small table: named columns and rows, as text, HTML, CSV or records.
 
 In: columns and rows.  Out: what ``print`` and a notebook show, and what a spreadsheet opens.
+
+Names of files and classes are a stranger's: here they lose what a terminal, a browser or a spreadsheet would obey.
 """
 
 from __future__ import annotations
@@ -8,13 +10,23 @@ from __future__ import annotations
 import csv
 import html
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 
 from .files import replacing
 
 _SHOWN = 60  # rows that are printed; files and records have all of them
+
+# What a spreadsheet takes for a formula (OWASP, "CSV injection"; the wide forms count in Japanese ones).  A cell also
+# begins behind a semicolon, tab or line end where the spreadsheet cuts lines otherwise than at commas.
+_FORMULA = "=+\\-@＝＋－＠"
+_BEGINS = r"(?:^|(?<=[;\t\r\n]))"
+_DANGEROUS = re.compile(rf"{_BEGINS}(?=[\s\x00-\x1f\']*[{_FORMULA}])")
+_DEFUSED = re.compile(rf"{_BEGINS}\'(?=[\s\x00-\x1f\']*[{_FORMULA}])")
+_NEEDS_QUOTES = re.compile(r'[",;\t\r\n]|^\s|\s$|^$')
 
 
 @dataclass(frozen=True)
@@ -70,14 +82,49 @@ class Table:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table as CSV (UTF-8, a header line, floats in full); returns the path."""
-        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self.columns)
-            writer.writerows(self.rows)
+        """Write the table as CSV (UTF-8, a header line, floats in full); returns the path.
+
+        Before a text that a spreadsheet would run as a formula (it begins with ``=``, ``+``, ``-`` or ``@``) stands an
+        apostrophe, which :meth:`from_csv` takes away again.  Numbers stay numbers.
+        """
+        with (
+            replacing(path) as temporary,
+            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+        ):
+            file.writelines(_line(row) for row in (self.columns, *self.rows))
         return Path(path)
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str]) -> Table:
+        """The table that :meth:`to_csv` wrote, every cell as text."""
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            columns, *rows = [[_DEFUSED.sub("", cell) for cell in row] for row in csv.reader(file)]
+        return cls(columns, rows)
+
+
+def visible(text: str) -> str:
+    r"""*text* as a terminal may show it: every character that is no letter, mark, sign or blank in Python's escapes.
+
+    So no name moves the cursor, colours the screen, begins a line of its own or turns the reading direction.
+
+    >>> visible("cat\x1b[2J\n\u202e.jpg")
+    'cat\\x1b[2J\\n\\u202e.jpg'
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _text(cell: object) -> str:
-    text = f"{cell:.4f}" if isinstance(cell, float) else str(cell)
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)  # a name may hold control codes
+    return f"{cell:.4f}" if isinstance(cell, float) else visible(str(cell))
+
+
+def _line(row: Sequence[object]) -> str:
+    """One line of CSV.  Python's writer, before 3.13, writes a carriage return without quotes, which cuts the row."""
+    cells = ["" if cell is None else _defused(cell) for cell in row]
+    return (
+        ",".join('"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell for cell in cells) + "\n"
+    )
+
+
+def _defused(cell: object) -> str:
+    text = str(cell)
+    return text if isinstance(cell, Number) else _DANGEROUS.sub("'", text)

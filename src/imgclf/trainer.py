@@ -5,6 +5,7 @@ In: a training and a validation ``Dataset``.  Out: the classifier of the best ep
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,16 +17,26 @@ import keras
 
 from . import _backend
 from .architectures import Architecture, Head, registry
+from .architectures.blueprint import structure_digest
 from .architectures.own import ensure_probabilities, input_shape, logits_model, split_head
 from .augmentation import Augmentation
 from .batches import Batches
-from .checkpoints import MODES, Recorder
 from .classifier import Classifier
 from .dataset import Dataset
 from .errors import OptionError, listed, unknown_name
-from .fitting import checked_run_dir, class_weights, compile_model, copied, matched_validation, open_run_dir
+from .fitting import (
+    class_weights,
+    compile_model,
+    copied,
+    matched_validation,
+    train_epochs,
+    weights_digest,
+)
+from .interrupts import stoppable
+from .recorder import MODES, Recorder
+from .run_folder import RunFolder
 from .runs import TrainingRun
-from .settings import OPTIMIZERS, RANGES, Monitor, Precision, Verbosity, faults, frozen, plain_number
+from .settings import OPTIMIZERS, RANGES, Monitor, Precision, Verbosity, faults, fit_fault, frozen, plain_number
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         for name in ("options", "optimizer_options"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
+            object.__setattr__(self, name, frozen(plain_number(getattr(self, name))))
         for name in RANGES:
             object.__setattr__(self, name, plain_number(getattr(self, name)))
         if isinstance(self.callbacks, keras.callbacks.Callback):
@@ -111,28 +122,41 @@ class Trainer:
         validation: Dataset,
         *,
         run_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
         overwrite: bool = False,
         verbose: Verbosity = "auto",
     ) -> TrainingRun:
         """Train on *train*, watch *validation*, and give back the best epoch.
 
+        With *run_dir*, the same call goes on where a broken-off one ended, and ends with the same bits as one that was
+        never broken off (same versions, backend and number of threads); a finished run comes back at once.
+
         Args:
             train: Its class names and preprocessing become the classifier's.
             validation: Its classes are matched to those of *train* by name.  It is never augmented.
-            run_dir: Where ``config.json``, ``history.json`` (after every epoch) and ``best.keras`` (whenever an epoch
-                is the best so far) are written; None writes nothing.
-            overwrite: Let a new run replace the files of an earlier one in *run_dir*.
+            run_dir: Where ``config.json``, ``history.json`` and a state (after every epoch) and ``best.keras``
+                (whenever an epoch is the best so far) are written; None writes nothing.
+            checkpoint_every: With *run_dir*: write a state after so many steps of an epoch, too.  A broken-off run
+                loses the work since the last state.
+            overwrite: Discard the run that is in *run_dir*, instead of going on with it.
             verbose: Keras's: 1 shows a bar, 2 a line per epoch, 0 nothing; ``"auto"`` chooses.
 
         Raises:
             DatasetError: no pictures, pictures without labels, or classes that do not match.
             OptionError: the two sets were prepared differently, or the network cannot take their pictures.
-            RunError: *run_dir* holds another run, or the loss is no finite number.
+            RunError: *run_dir* holds another run or one that is at work, or the loss is no finite number.
+            FileError: *run_dir* cannot be written, as on a full disk; what was written stays, and the run can go on.
+            RunStopped: Ctrl-C or SIGTERM came, and *run_dir* is given; it is a ``KeyboardInterrupt``, too.
         """
         validation = matched_validation(train, validation)
-        folder = None if run_dir is None else checked_run_dir(Path(run_dir), overwrite=overwrite)
+        if (wrong := fit_fault(run_dir, checkpoint_every)) is not None:
+            raise OptionError(wrong)
         with _backend.seeded(self.seed):
-            return self._run(train, validation, folder, verbose)
+            if run_dir is None:
+                return self._run(train, validation, None, None, overwrite=overwrite, verbose=verbose)
+            folder = RunFolder(Path(run_dir))
+            with stoppable(folder.outlook):
+                return self._run(train, validation, folder, checkpoint_every, overwrite=overwrite, verbose=verbose)
 
     @property
     def chosen_augmentation(self) -> Augmentation | None:
@@ -177,25 +201,25 @@ class Trainer:
             settings["augmentation"] = Augmentation.from_dict(settings["augmentation"])
         return cls(**settings)
 
-    def _run(self, train: Dataset, validation: Dataset, folder: Path | None, verbose: Verbosity) -> TrainingRun:
+    def _run(
+        self,
+        train: Dataset,
+        validation: Dataset,
+        folder: RunFolder | None,
+        checkpoint_every: int | None,
+        *,
+        overwrite: bool,
+        verbose: Verbosity,
+    ) -> TrainingRun:
         with _backend.precision(self.precision):
             network = self._network(train)
         lasting = network
         if self.precision != "float32":
             with _backend.precision("float32"):
                 lasting = self._network(train)
-        # What is compiled is never what is saved: optimiser and metrics would go into the file.
-        logits = logits_model(network)
-        pixels = keras.Input(train.spec.shape)
-        trained = logits or keras.Model(pixels, network(pixels), name=network.name)
-        settings = {"learning_rate": self.learning_rate, **self.optimizer_options}
-        compile_model(trained, self.optimizer, settings, from_logits=logits is not None)
-        batches = self._batches(train)
-        checking = Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False)
-        steps = len(batches) // self.epochs
-        provenance = self._provenance(train, validation)
-        if folder is not None:
-            open_run_dir(folder, provenance)  # last of all, when nothing can be refused any more
+        trained = self._compiled(network, train)
+        provenance = self._provenance(train, validation, network)
+        callbacks = self._callbacks(verbose)
 
         def best() -> Classifier:
             lasting.set_weights(recorder.best_weights)
@@ -204,23 +228,44 @@ class Trainer:
 
         def save_best() -> None:
             if folder is not None:
-                best().save(folder / "best.keras")
+                best().save(folder.best)
 
-        recorder = Recorder(network, batches, monitor=self.monitor, steps=steps, run_dir=folder, on_best=save_best)
-        try:
-            trained.fit(
+        with contextlib.ExitStack() as stack:
+            batches = stack.enter_context(contextlib.closing(self._batches(train)))
+            checking = Batches(validation, batch_size=max(self.batch_size, 32), shuffle=False)
+            stack.enter_context(contextlib.closing(checking))
+            if folder is not None:  # last of all, when nothing can be refused any more
+                stack.enter_context(folder.locked())
+            recorder = Recorder(
+                network,
                 batches,
+                others=callbacks,
+                monitor=self.monitor,
+                steps=batches.steps // self.epochs,
                 epochs=self.epochs,
-                steps_per_epoch=steps,
-                shuffle=False,  # the order is ours, not Keras's
-                validation_data=checking,
-                callbacks=[*self._callbacks(verbose), recorder],
-                verbose=verbose,
+                folder=folder,
+                checkpoint_every=checkpoint_every,
+                on_best=save_best,
+                state=folder.begin(provenance, overwrite=overwrite) if folder else None,
             )
-        finally:
-            batches.close()
-            checking.close()
-        return TrainingRun(best(), recorder.history, recorder.best_epoch, folder)
+            if recorder.step and verbose != 0:
+                print(recorder.progress)
+            if not recorder.finished:
+                train_epochs(trained, batches, checking, recorder, epochs=self.epochs, verbose=verbose)
+            if folder is not None and not folder.best.exists():
+                save_best()
+        place = folder.path if folder else None
+        return TrainingRun(best(), recorder.history, recorder.best_epoch, place, tuple(recorder.seconds))
+
+    def _compiled(self, network: keras.Model, train: Dataset) -> keras.Model:
+        """*network* up to its logits, compiled.  It is never what is saved: optimiser and metrics would go along."""
+        logits = logits_model(network)
+        pixels = keras.Input(train.spec.shape)
+        trained = logits or keras.Model(pixels, network(pixels), name=network.name)
+        settings = {"learning_rate": self.learning_rate, **self.optimizer_options}
+        compile_model(trained, self.optimizer, settings, from_logits=logits is not None)
+        trained.optimizer.build(trained.trainable_variables)
+        return trained
 
     def _network(self, train: Dataset) -> keras.Model:
         chosen = registry.get(self.architecture) if isinstance(self.architecture, str) else self.architecture
@@ -265,7 +310,7 @@ class Trainer:
             chosen.append(stopping)
         return [*chosen, *self.callbacks]
 
-    def _provenance(self, train: Dataset, validation: Dataset) -> dict[str, Any]:
+    def _provenance(self, train: Dataset, validation: Dataset, network: keras.Model) -> dict[str, Any]:
         sets = {
             name: {"pictures": len(part), "fingerprint": part.fingerprint, "class_counts": part.class_counts()}
             for name, part in (("train", train), ("validation", validation))
@@ -273,6 +318,11 @@ class Trainer:
         return {
             "imgclf": _backend.package_version("imgclf"),
             "versions": _backend.versions(),
+            "threads": _backend.threads(),
             "trainer": self.to_dict(),
+            "network": structure_digest(network),
+            **({"first_weights": weights_digest(network)} if isinstance(self.architecture, keras.Model) else {}),
+            "class_names": list(train.class_names),
+            "class_digest": train.class_digest,
             **sets,
         }

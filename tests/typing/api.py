@@ -17,10 +17,17 @@ from imgclf import (
     Samples,
     Trainer,
     TrainingRun,
+    health,
+    label_errors,
+    out_of_fold,
 )
 
 data: Dataset = Dataset.load(FolderSource("pets"), image_size=(150, 150))
 train, validation = data.split(validation=0.2, seed=42)
+three: tuple[Dataset, Dataset, Dataset] = data.split(validation=0.2, test=0.1)
+folds: list[tuple[Dataset, Dataset]] = list(data.folds(5))
+exit_code: int = health.check(train=FolderSource("pets")).exit_code
+suspects = label_errors.find(out_of_fold(Trainer("small_cnn"), data))
 run: TrainingRun = Trainer("small_cnn", augmentation="book", epochs=30).fit(train, validation, run_dir="runs/pets")
 evaluation: Evaluation = run.classifier.evaluate(validation)
 share: float = evaluation.accuracy

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -130,11 +131,11 @@ def test_a_split_is_complete_disjoint_and_stratified(counts, share, seed):
 @settings(max_examples=30, deadline=None)
 def test_a_split_does_not_depend_on_the_order(order):
     keys, labels = [f"{i}.png" for i in order], [i % 2 for i in order]
-    _, held = Dataset.load(Own(keys, labels), image_size=(1, 1)).split()
-    _, wanted = Dataset.load(
-        Own([f"{i}.png" for i in range(20)], [i % 2 for i in range(20)]), image_size=(1, 1)
-    ).split()
-    assert set(held.keys) == set(wanted.keys)
+    sorted_source = Own([f"{i}.png" for i in range(20)], [i % 2 for i in range(20)])
+    for options in ({}, {"groups": lambda key: key[:1]}):
+        _, held = Dataset.load(Own(keys, labels), image_size=(1, 1)).split(duplicates="ignore", **options)
+        _, wanted = Dataset.load(sorted_source, image_size=(1, 1)).split(duplicates="ignore", **options)
+        assert set(held.keys) == set(wanted.keys)
 
 
 def test_a_split_follows_its_seed_and_is_the_same_for_ever():
@@ -153,14 +154,153 @@ def test_adding_a_picture_moves_few_others():
 
 
 def test_what_cannot_be_split_is_said():
-    with pytest.raises(DatasetError, match="'class 1': one picture cannot be on both sides. Add pictures"):
+    with pytest.raises(DatasetError, match="each of 2 parts. Add pictures(.|\n)*'class 1' has 1 picture$"):
         numbered([4, 1]).split()
     with pytest.raises(DatasetError, match="Split first, and repeat them afterwards"):
         numbered([4, 4]).take([0, 0, 1, 4, 5]).split()
-    with pytest.raises(OptionError, match=r"such as 0\.2"):
-        numbered([4, 4]).split(validation=20)
+    for share in (20, 0, 1, -0.1, float("nan"), "0.2", None, True):
+        with pytest.raises(OptionError, match=r"such as 0\.2"):
+            numbered([4, 4]).split(validation=share)
+    with pytest.raises(DatasetError, match="nothing to split. Load some"):
+        numbered([4, 4]).take([]).split()
+    with pytest.raises(OptionError, match="nothing is left to train on"):
+        numbered([4, 4]).split(validation=0.5, test=0.5)
+    with pytest.raises(OptionError, match="expected a whole number. Give one, such as 42"):
+        numbered([4, 4]).split(seed=0.5)
+    with pytest.raises(OptionError, match="Give 'near', 'exact', 'ignore'"):
+        numbered([4, 4]).split(duplicates="all")
     with pytest.raises(DatasetError, match="2 pictures have no label: '0', '1'. Label them to split"):
         Dataset.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), class_names=["a", "b"]).split()
+
+
+def test_three_parts():
+    data = numbered([20, 11])
+    train, validation, test = data.split(validation=0.2, test=0.1)
+    assert sorted([*train.keys, *validation.keys, *test.keys]) == sorted(data.keys)
+    assert (validation.class_counts(), test.class_counts()) == (
+        {"class 0": 4, "class 1": 2},
+        {"class 0": 2, "class 1": 1},
+    )
+    assert data.split(validation=0.5, test=0.1)[2].keys.tolist() == test.keys.tolist()
+    assert data.split(validation=0.1)[1].keys.tolist() == test.keys.tolist()
+    with pytest.raises(DatasetError, match="each of 3 parts(.|\n)*'class 1' has 2 pictures"):
+        numbered([4, 2]).split(validation=0.2, test=0.1)
+
+
+def test_every_picture_stands_in_one_fold():
+    data = numbered([13, 7])
+    folds = data.folds(3)
+    assert [len(train) + len(validation) for train, validation in folds] == [20, 20, 20]
+    assert sorted(key for _, validation in folds for key in validation.keys) == sorted(data.keys)
+    for train, validation in folds:
+        assert not set(train.keys) & set(validation.keys)
+        assert validation.class_counts()["class 0"] in (4, 5)
+        assert validation.class_counts()["class 1"] in (2, 3)
+    assert [v.keys.tolist() for _, v in data.folds(3, seed=1)] != [v.keys.tolist() for _, v in folds]
+    with pytest.raises(DatasetError, match="each of 8 parts(.|\n)*'class 1' has 7 pictures"):
+        data.folds(8)
+    for count in (1, 0, -2, 2.0, "5", True):
+        with pytest.raises(OptionError, match="Give 2 or more, such as 5"):
+            data.folds(count)
+
+
+def noisy(copies, size=64):
+    """Different pictures, each followed by so many slightly brighter copies as *copies* says; labels alternate."""
+    rng = np.random.default_rng(0)
+    images, labels, originals = [], [], []
+    for number, count in enumerate(copies):
+        picture = rng.integers(0, 200, (8, 8, 3), dtype=np.uint8).repeat(size // 8, axis=0).repeat(size // 8, axis=1)
+        images += [picture + np.uint8(7 * copy) for copy in range(count + 1)]
+        labels += [number % 2] * (count + 1)
+        originals += [number] * (count + 1)
+    return Dataset.from_arrays(np.array(images), labels, ["a", "b"]), np.array(originals)
+
+
+def test_near_duplicates_stay_on_one_side_and_are_looked_for_once(monkeypatch):
+    data, originals = noisy([1, 2, 0, 0, 0, 0, 3, 0, 0, 1] * 2)
+    for part in (*data.split(validation=0.4), *data.folds(4)[0]):
+        inside = np.isin(data.keys, part.keys)
+        assert not set(originals[inside]) & set(originals[~inside])
+    assert (data.kept_together() == np.unique(originals, return_inverse=True)[1]).all()
+    assert data.duplicate_groups[originals == 1].tolist() == [2, 2, 2]
+    monkeypatch.setattr("imgclf.grouping.alike", None)  # a second search would fail
+    monkeypatch.setattr("imgclf.dataset.alike", None)
+    data.split(seed=7)
+    assert len(np.unique(data.kept_together(duplicates="ignore"))) == len(data)
+    with pytest.raises(TypeError):
+        data.kept_together(duplicates="exact")
+
+
+def test_duplicates_do_not_depend_on_the_order_of_listing():
+    """Chains of frames, each like the next, as in a video: where such a chain is cut must not be chance."""
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, 255, (7, 12, 12, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    shares = np.linspace(0, 1, 24)[:, None, None, None]
+    frames = [(one * (1 - shares) + two * shares).astype(np.uint8) for one, two in pairwise(blocks)]
+    data = Dataset.from_arrays(np.concatenate(frames), np.repeat(np.arange(6) % 2, 24), ["a", "b"])
+    assert 6 <= len(np.unique(data.duplicate_groups)) < len(data) / 2
+    order = rng.permutation(len(data))
+    turned = data.take(order)
+    same = data.duplicate_groups[order]
+    assert ((turned.duplicate_groups[:, None] == turned.duplicate_groups) == (same[:, None] == same)).all()
+    with pytest.warns(UserWarning, match="near copies stay together, so parts miss their shares: 'a' has 10 pictures"):
+        assert set(turned.split()[1].keys) == set(data.split()[1].keys)
+
+
+def test_near_copies_under_two_labels_are_not_kept_together():
+    data, _ = noisy([1, 1, 1, 1, 1, 1])
+    labels = np.arange(12) % 2
+    apart = Dataset.from_arrays(data.images, labels, ["a", "b"])
+    assert len(np.unique(apart.kept_together())) == 12
+    images = np.array(data.images)
+    images[1] = images[0]  # equal pixels under two labels are one picture
+    again = Dataset.from_arrays(images, labels, ["a", "b"])
+    assert again.kept_together()[0] == again.kept_together()[1]
+    assert len(np.unique(again.kept_together())) == 11
+
+
+def test_look_alikes_that_leave_no_split_are_parted_with_a_warning():
+    data, _ = noisy([5, 5])
+    for make in (lambda: data.split(), lambda: data.folds(3)[0]):
+        with pytest.warns(UserWarning, match="only exact copies are kept together, as with duplicates='exact'"):
+            parts = make()
+        assert all(min(part.class_counts().values()) >= 1 for part in parts)
+    with pytest.raises(DatasetError, match="'a' has 6 pictures in 1 group"):  # a user's own groups are not overridden
+        data.split(groups=np.arange(12) // 6)
+
+
+def test_a_share_that_look_alikes_miss_is_said():
+    data, _ = noisy([7, 7, 0, 0])
+    with pytest.warns(UserWarning, match="where [45] were wanted.*split with duplicates='exact'"):
+        data.split(validation=0.5)
+    data.split(validation=0.5, duplicates="exact")
+
+
+def test_exact_copies_alone():
+    images = np.repeat(np.arange(10, dtype=np.uint8), 2)[:, None, None, None] * np.ones((1, 16, 16, 1), np.uint8)
+    data = Dataset.from_arrays(images, np.arange(20) % 4 // 2, ["a", "b"])
+    train, validation = data.split(duplicates="exact", validation=0.4)
+    assert not set(train.images[:, 0, 0, 0]) & set(validation.images[:, 0, 0, 0])
+    apart = data.split(duplicates="ignore", validation=0.4)
+    assert set(apart[0].images[:, 0, 0, 0]) & set(apart[1].images[:, 0, 0, 0])
+
+
+def test_a_class_of_copies_cannot_be_split():
+    data = Dataset.from_arrays(np.zeros((4, 16, 16, 1), np.uint8), [0, 0, 1, 1], ["a", "b"])
+    with pytest.raises(DatasetError, match="'a' has 2 pictures in 1 group that stay together"):
+        data.split()
+    assert len(data.split(duplicates="ignore")[1]) == 2
+
+
+def test_groups_stay_together():
+    data = numbered([12, 12])
+    for groups in (np.arange(24) // 3, [f"g{i // 3}" for i in range(24)], lambda key: int(key) // 3):
+        train, validation = data.split(validation=0.25, groups=groups)
+        assert len(validation) == 6
+        assert not {int(key) // 3 for key in train.keys} & {int(key) // 3 for key in validation.keys}
+    by_key = {str(i): i // 3 for i in range(24)}
+    assert data.split(validation=0.25, groups=by_key)[1].keys.tolist() == validation.keys.tolist()
+    assert [len(part) for _, part in data.folds(4, groups=by_key)] == [6, 6, 6, 6]
 
 
 @pytest.mark.parametrize(
@@ -244,10 +384,46 @@ def test_classes_are_matched_by_name():
         data.with_class_names(["class 1"])
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("cat", "Cat"),
+        ("cat ", "cat"),
+        ("black  cat", "black cat"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("\uff43at", "cat"),
+        ("\u213b", "fax"),
+    ],
+)
+@pytest.mark.promise("class-contract", "names that differ only in case, spaces or Unicode form are an error")
+def test_one_class_in_two_spellings_is_an_error(theirs, ours):
+    other = Dataset.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), [0, 1], [theirs, "dog"])
+    with pytest.raises(DatasetError, match="differ only in case, spaces.*Give each class one spelling") as caught:
+        other.with_class_names([ours, "dog"])
+    assert ascii(theirs) in str(caught.value)
+    assert ascii(ours) in str(caught.value)
+
+
+def test_classes_that_differ_in_case_on_purpose_are_two():
+    letters = Dataset.from_arrays(np.zeros((2, 2, 2, 1), np.uint8), [0, 1], ["a", "A"])
+    assert letters.with_class_names(["A", "a"]).labels.tolist() == [1, 0]
+
+
+def test_the_class_digest_is_of_names_and_order():
+    data = numbered([2, 2])
+    assert data.class_digest == numbered([3, 9]).class_digest
+    assert data.class_digest != data.with_class_names(["class 1", "class 0"]).class_digest
+    with pytest.raises(OptionError, match="expected several texts, each different"):
+        data.with_class_names(["class 0", "class 1", "class 1"])
+
+
 def test_a_class_without_pictures_need_not_be_known():
     data = numbered([2, 2, 2])
     part = data.take(data.labels < 2).with_class_names(["class 1", "class 0"])
     assert part.labels.tolist() == [1, 1, 0, 0]
+    with pytest.warns(UserWarning, match="no pictures of 'class 2'"):
+        data.take(data.labels < 2).with_class_names(data.class_names)
 
 
 def test_pixels_cannot_be_changed(square_folder):
@@ -283,7 +459,8 @@ def test_a_class_without_pictures_is_warned_of():
 
 
 def test_unlabelled_pictures_stay_unlabelled():
-    data = Dataset.from_arrays(np.zeros((3, 2, 2, 1), np.uint8), [-1, 1, 0], ["a", "b"])
+    with pytest.warns(UserWarning, match="1 of 3 labels"):
+        data = Dataset.from_arrays(np.zeros((3, 2, 2, 1), np.uint8), [-1, 1, 0], ["a", "b"])
     assert data.with_class_names(["b", "a"]).labels.tolist() == [-1, 0, 1]
     assert data.class_counts() == {"a": 1, "b": 1, "(unlabelled)": 1}
     assert data.head(1).rows[0] == ("0", "", -1)

@@ -57,3 +57,14 @@ def test_the_cache_folder_is_the_users_unless_told(monkeypatch, tmp_path):
     assert "imgclf" in str(files.cache_folder())
     monkeypatch.setenv("IMGCLF_CACHE", str(tmp_path))
     assert files.cache_folder() == tmp_path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no modes and links on Windows")
+def test_a_link_and_a_mode_stay(tmp_path):
+    path = write_text(tmp_path / "real.txt", "old")
+    path.chmod(0o600)
+    (tmp_path / "link.txt").symlink_to(path)
+    write_text(tmp_path / "link.txt", "new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

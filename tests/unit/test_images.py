@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
-from imgclf import images
+from imgclf import opening
 from imgclf.errors import ImageError, OptionError
-from imgclf.images import ImageSpec, fit_image, read_image
+from imgclf.images import ImageSpec, fit_image, inspect_image, read_image
 
 
 def encoded(picture, kind="PNG", **options):
@@ -100,9 +102,9 @@ def test_a_pillow_picture_is_taken_as_its_file_would_be():
 
 def test_a_damaged_pillow_picture_is_an_image_error(monkeypatch):
     half = encoded(Image.fromarray(ramp(60, 60)), "JPEG")[:900]
-    with pytest.raises(ImageError, match="this picture is damaged"):
+    with pytest.raises(ImageError, match="this picture is truncated"):
         read_image(Image.open(io.BytesIO(half)))
-    monkeypatch.setattr(images, "MAX_PIXELS", 20)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 20)
     with pytest.raises(ImageError, match="Make it smaller"):
         read_image(Image.new("L", (9, 9)))
 
@@ -123,10 +125,10 @@ def test_the_first_frame_of_several_counts():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no picture of a known format"),
-        (b"<html>no picture</html>", "whatever its name says"),
+        (b"", "is empty.*Restore it"),
+        (b"<html>no picture</html>", "an HTML page.*Download it again"),
         (encoded(Image.fromarray(ramp(40, 40)), "JPEG")[:400], "Restore it, or remove it"),
-        (encoded(Image.fromarray(ramp()), "TIFF"), "Convert it, or remove it"),
+        (encoded(Image.fromarray(ramp()), "TIFF"), "a TIFF picture. Convert it to one of JPEG, PNG"),
     ],
 )
 def test_what_cannot_be_read_is_said(content, said):
@@ -155,7 +157,7 @@ def test_a_named_pipe_does_not_hang(tmp_path):
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 20)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 20)
     with pytest.raises(ImageError, match="Make it smaller"):
         read_image(encoded(Image.fromarray(ramp())))
     bomb = encoded(Image.new("1", (20_000, 20_000)))
@@ -163,11 +165,39 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch):
         read_image(bomb)
 
 
+def test_a_picture_is_inspected_without_decoding_it(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    path = tmp_path / "a.PNG"
+    path.write_bytes(encoded(Image.fromarray(ramp()), "JPEG", exif=exif))
+    facts = inspect_image(path)
+    assert (facts.format, facts.mode, facts.size, facts.frames, facts.orientation) == ("JPEG", "RGB", (6, 4), 1, 8)
+    assert facts.bytes == path.stat().st_size
+    assert not facts.suits(path)
+    assert facts.suits("b.JPEG")
+    assert facts.size == read_image(path).shape[:2]
+    assert inspect_image(path.read_bytes()) == facts
+    with pytest.raises(ImageError, match=r"c\.png' cannot be opened"):
+        inspect_image(tmp_path / "c.png")
+    with pytest.raises(ImageError, match="is a text"):
+        inspect_image(b"text")
+
+
+def test_a_file_is_read_once_and_no_larger_than_allowed(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(Image.fromarray(ramp())))
+    monkeypatch.setattr(opening, "MAX_BYTES", 20)
+    for source in (path, path.read_bytes()):
+        with pytest.raises(ImageError, match="more than the 20 that are read"):
+            read_image(source)
+
+
 def test_values_without_a_known_range_are_refused():
-    with pytest.raises(ImageError, match="8 or 16 bits"):
-        images._visible(Image.fromarray(np.array([[70_000]], np.int32)))
+    for value in (200, 70_000, -1):
+        with pytest.raises(ImageError, match="32 bits.* uint8"):
+            read_image(Image.fromarray(np.array([[value]], np.int32)))
     with pytest.raises(ImageError, match="8 bits"):
-        images._visible(Image.fromarray(np.zeros((2, 2), np.float32)))
+        read_image(Image.fromarray(np.zeros((2, 2), np.float32)))
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
@@ -245,3 +275,92 @@ def test_nasty_files_give_a_picture_or_an_image_error(real_data):
             assert read_image(path).ndim == 3
         except ImageError as error:
             assert path.name in str(error) or repr(str(path)) in str(error)
+
+
+def test_16_bit_grey_of_an_opened_file_is_read_as_the_file_is():
+    content = encoded(Image.fromarray(np.array([[0, 257, 65535]], np.uint16)))
+    assert read_image(Image.open(io.BytesIO(content))).ravel().tolist() == [0, 1, 255]
+
+
+FORKING = """
+import os, signal
+from PIL import Image
+from imgclf import images
+
+with images._GIVEN, images._LARGE, images._LARGE:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        images._MANY_PIXELS = 0
+        images.read_image(Image.new("RGB", (4, 4)))
+        images.read_image(open(FILE, "rb").read())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_forked_process_does_not_wait_for_threads_that_stayed_behind(tmp_path):
+    """In a process of its own: some backends object to forks."""
+    (tmp_path / "a.png").write_bytes(encoded(Image.new("RGB", (4, 4))))
+    program = FORKING.replace("FILE", repr(str(tmp_path / "a.png")))
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=90)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("JPEG", {"progressive": True}), ("JPEG", {}), ("BMP", {})])
+def test_a_cut_file_is_refused_even_if_others_allow_them_while_it_is_decoded(kind, options, monkeypatch):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8))
+    whole = encoded(noise, kind, **options)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)
+    load = ImageFile.ImageFile.load
+
+    def meanwhile(self):
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        return load(self)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", meanwhile)
+    assert read_image(whole).shape == (200, 200, 3)
+    with pytest.raises(ImageError, match="is truncated"):
+        read_image(whole[: len(whole) * 7 // 10])
+
+
+def test_a_jpeg_without_its_end_marker_is_whole_if_something_else_stands_there():
+    """Some cameras and recorders pad with zeros instead; browsers show these pictures."""
+    flat = encoded(Image.new("RGB", (40, 40), (9, 99, 199)), "JPEG")
+    assert (read_image(flat[:-2] + bytes(64)) == read_image(flat)).all()
+
+
+@pytest.mark.parametrize("size", [(2560, 1440), (3840, 2160)])
+def test_a_nearly_empty_screen_is_a_picture(size):
+    content = encoded(Image.new("RGB", size, "white"), "WEBP", lossless=True)
+    assert len(content) < 1000
+    assert read_image(content).min() == 255
+
+
+def test_a_huge_nearly_empty_webp_is_refused():
+    with pytest.raises(ImageError, match="would take long"):
+        read_image(encoded(Image.new("RGB", (6000, 3000), "white"), "WEBP", lossless=True))
+
+
+def test_no_more_is_asked_for_than_a_file_holds(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(Image.new("RGB", (4, 4))))
+    asked, fdopen = [], os.fdopen
+
+    class Watched:
+        def __init__(self, *arguments, **options):
+            self.file = fdopen(*arguments, **options)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def read(self, size):
+            asked.append(size)
+            return self.file.read(size)
+
+    monkeypatch.setattr(opening.os, "fdopen", Watched)
+    read_image(path)
+    assert asked == [path.stat().st_size + 1]

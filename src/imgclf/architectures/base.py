@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
+import math
 import re
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import keras
 
+from .. import _backend
+from ..archive import dump_json, parse_json
 from ..errors import OptionError, unknown_name
+from .blueprint import Blueprint, identity, origin, plain, remember
+from .building import Limit, numbered_names
 
 Head = Literal["sigmoid", "softmax"]
 Body = Callable[..., Any]
@@ -42,6 +50,7 @@ class Architecture:
     scale: float = 1 / 255
     offset: float = 0.0
     document: str = ""
+    _again: dict[bytes, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", self.name):
@@ -83,9 +92,55 @@ class Architecture:
             OptionError: fewer than two classes, a sigmoid for more than two, or pictures too small for the network.
             UnknownNameError: an option that this architecture does not have.
         """
-        shape = tuple(self.input_shape if input_shape is None else input_shape)
+        height, width, channels = self.input_shape if input_shape is None else input_shape
+        shape = (height, width, channels)
         chosen = resolve_head(head or self.head, num_classes, explicit=head is not None)
         self.check_options(options)
+        blueprint = None
+        with contextlib.suppress(OptionError):  # then it is as a network of one's own when it is saved
+            policy = keras.config.dtype_policy().name
+            blueprint = Blueprint(self.name, shape, num_classes, chosen, self._said(options), policy)
+        with numbered_names():
+            model = self._built(shape, 1 if chosen == "sigmoid" else num_classes, chosen, options)
+        if blueprint is not None:
+            remember(model, blueprint, self)
+        return model
+
+    def build_again(self, blueprint: Blueprint) -> keras.Model:
+        """The network of a *blueprint* that names this architecture, with random weights.
+
+        Raises:
+            OptionError, UnknownNameError: this architecture does not take what the blueprint says.
+        """
+        options = {name: plain(value) for name, value in blueprint.options.items()}  # copies: a builder may change them
+        with _backend.precision(blueprint.policy):
+            return self.build(blueprint.input_shape, blueprint.num_classes, head=blueprint.head, **options)
+
+    def repeats(self, model: keras.Model, blueprint: Blueprint) -> bool:
+        """Whether *model* comes out again where *blueprint* has been through a file, as opening the file will ask.
+
+        It is tried once for each blueprint and network, on the CPU, and leaves no trace: training may be under way.
+        """
+        try:
+            said, wanted = dump_json(blueprint.to_dict()), identity(model)
+        except ValueError:  # half a character
+            return False
+        sizes = [math.prod(weight.shape) for weight in model.weights]
+        key = said + repr((wanted, sizes)).encode()
+        if key not in self._again:
+            states = _backend.random_states()
+            self._again[key] = False
+            for device in (keras.device("cpu"), contextlib.nullcontext()):  # the second for builders that need theirs
+                with contextlib.suppress(Exception), device, Limit(sum(sizes), len(sizes), zeros=True).guard():
+                    again = self.build_again(Blueprint.from_dict(parse_json(said)))
+                    self._again[key] = identity(again) == wanted and _forms(again) == _forms(model)
+                    del again
+                    break
+            _backend.set_random_states(states)
+            gc.collect()  # a network holds itself, and a large one would stay until the next collection
+        return self._again[key]
+
+    def _built(self, shape: tuple[int, int, int], units: int, head: Head, options: Mapping[str, Any]) -> keras.Model:
         pixels = keras.Input(shape, name="pixels")
         scaled = keras.layers.Rescaling(self.scale, self.offset, name="scaling")(pixels)
         try:
@@ -102,10 +157,17 @@ class Architecture:
                 ) from error
             raise
         # Both stay float32 where the rest computes in 16 bits, in which 0.999 and 1 would be the same.
-        units = 1 if chosen == "sigmoid" else num_classes
         logits = keras.layers.Dense(units, dtype="float32", name="logits")(features)
-        outputs = keras.layers.Activation(chosen, dtype="float32", name="probabilities")(logits)
+        outputs = keras.layers.Activation(head, dtype="float32", name="probabilities")(logits)
         return keras.Model(pixels, outputs, name=self.name)
+
+    def _said(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """*options* and the defaults of the others, so far as a file can hold these."""
+        said: dict[str, Any] = {}
+        for name, default in self.options.items():
+            with contextlib.suppress(OptionError):
+                said[name] = plain(default)
+        return {**said, **{name: plain(value) for name, value in options.items()}}
 
 
 def resolve_head(head: Head, num_classes: int, *, explicit: bool) -> Head:
@@ -193,6 +255,28 @@ class Registry:
             return body
 
         return decorate
+
+
+def _forms(model: keras.Model) -> list[tuple[Any, ...]]:
+    """The shape and type of every weight."""
+    return [(*weight.shape, keras.backend.standardize_dtype(weight.dtype)) for weight in model.weights]
+
+
+def repeatable(model: keras.Model) -> Blueprint | None:
+    """What *model* was built from, and can be built from again; None for a network of one's own.
+
+    A warning says so where an architecture built it, and a file cannot tell it how to build it again.
+    """
+    found = origin(model)
+    if found is None or found[1].repeats(model, found[0]):
+        return found[0] if found else None
+    warnings.warn(
+        f"the builder of {found[0].name!r} does not give the same network when it is called again with the options "
+        f"{dict(found[0].options)}, or makes more weights than the network has. It is saved as a network of your own: "
+        "opening the file needs trust=True.",
+        stacklevel=4,
+    )
+    return None
 
 
 def _same_place(one: Body, two: Body) -> bool:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import DatasetError, ImageError, listed
 from ..images import Pixels
 from .base import UNLABELLED, Samples
-from .class_names import given_names, labels_in_range, labels_of
+from .class_names import given_names, labels_in_range, labels_of, warn_of_unlabelled
 from .listing import pixels_digest
 
 
@@ -150,6 +150,7 @@ def _checked_labels(
 def _from_numbers(
     values: npt.NDArray[Any], class_names: tuple[str, ...] | None
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    warn_of_unlabelled(int((values == UNLABELLED).sum()), len(values), "the set")
     if class_names is not None:
         return class_names, labels_in_range(values, class_names, "the set")
     if len(values) and values.min() < UNLABELLED:

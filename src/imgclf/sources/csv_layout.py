@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,8 +19,13 @@ from ..errors import DatasetError, OptionError, listed, unknown_name
 DEFAULT_LABEL = "label"
 
 _NUMBER = re.compile(r"\s*([+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|nan|)\s*", re.IGNORECASE)
-_NUMBERED = re.compile(r"(.*?)([0-9]{1,9})")
+_INTEGER = re.compile(r"[0-9]{1,9}")
+_ACROSS = re.compile(
+    r"x[^a-z]*#.*y[^a-z]*#|col[^#]*#.*row[^#]*#|(?<![a-z])c#.*r#", re.IGNORECASE
+)  # x0y1: the row comes second
 _ORDINAL = re.compile(r"[0-9]{1,9}")
+_ID = re.compile(r"(?<![a-z])(ids?|index|key|name|file|filename|path|usage|split|fold)(?![a-z])|[a-z]I[dD]$")
+_ONE_CELL = frozenset({"pixel", "pixels", "image", "img"})  # columns that hold a whole picture each
 
 Shape = tuple[int, int, int]
 
@@ -29,6 +35,7 @@ class Layout:
     """How to read the rows.
 
     Attributes:
+        line: The first line, to be found again where the rows are read.
         delimiter: ``","``, ``";"`` or a tab.
         header: The names of the columns, or None.
         width: The number of columns.
@@ -36,11 +43,19 @@ class Layout:
         shape: ``(height, width, channels)`` of a picture.
     """
 
+    line: str
     delimiter: str
     header: tuple[str, ...] | None
     width: int
     label: int | None
     shape: Shape
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the columns' names say which pixel and channel each is, by more than a running number."""
+        names = [name for at, name in enumerate(self.header or ()) if at != self.label]
+        kinds = {_INTEGER.sub("#", name) for name in names}
+        return bool(names) and (len(kinds) > 1 or any(kind.count("#") > 1 for kind in kinds))
 
     def column(self, position: int) -> str:
         """What the messages call a column: its name, else its number from 1."""
@@ -65,7 +80,10 @@ def layout_of(line: str, name: str, label: str | int | None, shape: Shape | None
         UnknownNameError: a label column, asked for by a name other than the default, that is not there.
     """
     delimiter = max(",;\t", key=line.count)
-    cells = tuple(cell.strip() for cell in split_cells(line, delimiter))
+    try:
+        cells = tuple(cell.strip() for cell in split_cells(line, delimiter))
+    except ValueError as error:
+        raise DatasetError(f"the first line of {name}, {line[:60]!r}, {error}. Mend the quotes.") from None
     if len(cells) < 2:
         raise DatasetError(
             f"{name} has one column only, {line[:60]!r}; expected cells between commas, semicolons or tabs. "
@@ -73,20 +91,32 @@ def layout_of(line: str, name: str, label: str | int | None, shape: Shape | None
         )
     if _is_header(cells, label):
         _check_header(cells, name)
+        _check_cells(cells, name)
         position = _named_label(cells, name, label)
         found = _shape_of(cells, name, position, shape, header=True)
-        _check_order([cell for at, cell in enumerate(cells) if at != position], name, found)
-        return Layout(delimiter, cells, len(cells), position, found)
+        pixels = [cell for at, cell in enumerate(cells) if at != position]
+        _check_kind(pixels, name)
+        _check_order(pixels, name, found)
+        return Layout(line, delimiter, cells, len(cells), position, found)
     position = _unnamed_label(cells, name, label, shape)
-    return Layout(delimiter, None, len(cells), position, _shape_of(cells, name, position, shape, header=False))
+    found = _shape_of(cells, name, position, shape, header=False)
+    return Layout(line, delimiter, None, len(cells), position, found)
 
 
 def split_cells(line: str, delimiter: str) -> list[str]:
-    """The cells of one line, out of their quotes."""
-    try:
-        return next(csv.reader([line], delimiter=delimiter))
-    except csv.Error:  # a cell of more than 131,072 characters: no pixel, as its reader will find
+    """The cells of one line, out of their quotes.
+
+    Raises:
+        ValueError: a quote that is not closed, or followed by more: where the cell ends would be a guess.
+    """
+    if '"' not in line:
         return line.split(delimiter)
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
+    except csv.Error as error:
+        if "field larger" in str(error):  # than 131,072 characters: no pixel, as its reader will find
+            return line.split(delimiter)
+        raise ValueError("has a quote that is not closed, or not at the end of its cell") from None
 
 
 def checked_shape(image_shape: Sequence[int] | None) -> Shape | None:
@@ -129,26 +159,55 @@ def _check_header(header: Sequence[str], name: str) -> None:
         raise DatasetError(f"{name} has columns of the same name: {listed(twice)}. Rename them, or remove one.")
 
 
+def _check_cells(header: Sequence[str], name: str) -> None:
+    """Refuse a table with all pixels in one cell, such as FER2013's ``emotion,pixels``."""
+    whole = [column for column in header if column.casefold() in _ONE_CELL]
+    if len(whole) == 1 and len(header) <= 6 and not any(c != whole[0] and c.startswith(whole[0]) for c in header):
+        raise DatasetError(
+            f"{name} has a column {whole[0]!r}, in which all pixels of a picture seem to stand in one cell; expected a "
+            f"column per pixel. Read it yourself and use ArraySource: np.array([cell.split() for cell in "
+            f"table[{whole[0]!r}]]).astype('uint8').reshape(-1, height, width)."
+        )
+
+
 def _check_order(header: Sequence[str], name: str, shape: Shape) -> None:
     """Refuse pixels that a tool has sorted as text (``pixel10`` before ``pixel2``): the pictures would be scrambled."""
-    parts = [_NUMBERED.fullmatch(column) for column in header]
-    numbers = [(part[1], int(part[2])) for part in parts if part]
-    if len(numbers) < len(header):
-        return
-    for (prefix, number), (next_prefix, next_number) in pairwise(numbers):
-        if prefix == next_prefix and next_number < number:
+    kinds = [_INTEGER.sub("#", column) for column in header]
+    last: dict[str, tuple[tuple[int, ...], str]] = {}
+    for kind, column in zip(kinds, header, strict=True):
+        place = tuple(map(int, _INTEGER.findall(column)))
+        place = place[::-1] if _ACROSS.search(kind) else place
+        if kind in last and place < last[kind][0]:
             raise DatasetError(
-                f"{name} has its pixels out of order: {prefix}{number} stands before {prefix}{next_number}. "
-                "Put the columns in the order of their numbers."
+                f"{name} has its pixels out of order: {last[kind][1]!r} stands before {column!r}. "
+                "Put the columns in the order of their numbers, row by row."
             )
-    prefixes = list(dict.fromkeys(prefix for prefix, _ in numbers))
-    if shape[2] == len(prefixes) == 3 and len(numbers) > 3:
-        changes = sum(one != two for (one, _), (two, _) in pairwise(numbers))
-        if changes == 2:  # r0 r1 … g0 g1 … b0 b1 …
-            raise DatasetError(
-                f"{name} has one channel after the other ({listed(prefixes)}); expected a pixel's channels side by "
-                "side. Put the columns in the order r0, g0, b0, r1, …"
-            )
+        last[kind] = place, column
+    letters = len(last) == 3 and sum(one != two for one, two in pairwise(kinds)) == 2  # r0 r1 … g0 g1 … b0 b1 …
+    numbers = [tuple(map(int, _INTEGER.findall(column))) for column in header]
+    counted = {len(each) for each in numbers} == {3} and max(each[2] for each in numbers) > 3  # p_2_27_27
+    if shape[2] == 3 and len(kinds) > 3 and (letters or counted):
+        raise DatasetError(
+            f"{name} has one channel after the other ({listed(header, most=3)}); expected a pixel's channels side "
+            "by side. Put the columns in the order r0, g0, b0, r1, …"
+        )
+
+
+def _check_kind(header: Sequence[str], name: str) -> None:
+    """Refuse a column among the pixels that is named unlike them: a row number, or labels under another name."""
+    if odd := _odd(header):
+        raise DatasetError(
+            f"{name} has {listed(odd)} among its pixels ({listed(header, most=3)}), named unlike them. If the labels "
+            f"stand there, say label={odd[0]!r}; else remove the column (pandas: index=False), or name it as a pixel."
+        )
+
+
+def _odd(header: Sequence[str]) -> list[str]:
+    """The one or two columns that are named unlike all others, if any."""
+    kinds = [_INTEGER.sub("#", column) for column in header]
+    ((usual, most),) = Counter(kinds).most_common(1)
+    odd = [column for column, kind in zip(header, kinds, strict=True) if not kind or not usual.startswith(kind)]
+    return odd if "#" in usual and most >= 3 and 1 <= len(odd) <= 2 else []
 
 
 def _named_label(header: Sequence[str], name: str, label: str | int | None) -> int | None:
@@ -215,8 +274,16 @@ def _shape_of(cells: Sequence[str], name: str, label: int | None, shape: Shape |
 
 
 def _hint(cells: Sequence[str], label: int | None, *, header: bool) -> str:
-    if header and cells[0] == "":
-        return "A first column without a name is a row number: save with index=False. "
+    if header and (cells[0] == "" or re.fullmatch(r"unnamed: [0-9]+|index", cells[0], re.IGNORECASE)):
+        return f"The first column, {cells[0]!r}, is a row number: save with index=False. "
+    if header and cells[-1] == "":
+        return "The lines end in a separator: remove the empty last column. "
+    odd = _odd([cell for at, cell in enumerate(cells) if at != label]) if header else []
+    if ids := [column for column in odd if label is not None or _ID.search(column)]:
+        return (
+            f"{listed(ids)}, named unlike the pixels, is left over: leave it out when you save the table (pandas: "
+            f"table.drop(columns={ids[0]!r}).to_csv(path, index=False)). "
+        )
     if not header or label is not None or DEFAULT_LABEL in cells:
         return ""
     nearest = get_close_matches(DEFAULT_LABEL, [cell.lower() for cell in cells if not _NUMBER.fullmatch(cell)], n=1)

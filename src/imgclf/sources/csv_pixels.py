@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DatasetError, OptionError
+from ..errors import DatasetError, OptionError, listed
 from ..images import Pixels
 from .base import UNLABELLED, Samples
+from .channels import channels_apart
 from .class_names import given_names, labels_of_table
 from .csv_layout import DEFAULT_LABEL, checked_shape, layout_of
-from .csv_rows import first_line, read_rows
-from .listing import check_there, pixels_digest
+from .csv_rows import first_line, may_be_cut, read_rows
+from .listing import pixels_digest
+from .paths import as_path, check_there
 
 
 class _Content(NamedTuple):
@@ -51,7 +54,8 @@ class CsvPixelsSource:
 
     Raises:
         DatasetError: the table is missing, or no such table.  When the rows are read: a fault, with line, column and
-            value (a row too short or long, an empty cell, no whole number, below 0, above 255); one class only.
+            value (a row too short or long, an empty cell, no whole number, below 0, above 255); one class only; labels
+            that stand first or last, in a table without header.
         UnknownNameError: no column *label*.
         OptionError: *label*, *image_shape* or *class_names* cannot be.
     """
@@ -68,10 +72,11 @@ class CsvPixelsSource:
         if not isinstance(label, str | int | None) or isinstance(label, bool):
             raise OptionError(f"label is {label!r}; expected the name of a column, its position from 0, or None.")
         shape = checked_shape(image_shape)
-        self.path = Path(path).expanduser()
+        self.path = as_path(path, "table")
         _check_file(self.path)
         line, number = first_line(self.path)
         self._layout = layout_of(line, repr(str(self.path)), label, shape)
+        self._guessed = self._layout.header is None and label == DEFAULT_LABEL and self._layout.label == 0
         self._given = given_names(class_names, least=0 if self._layout.label is None else 2)
         self._skip = number if self._layout.header else number - 1
         self.image_shape = self._layout.shape
@@ -118,10 +123,59 @@ class CsvPixelsSource:
         rows = read_rows(self.path, self._layout, self._skip)
         images = rows.pixels.reshape(-1, *self.image_shape)
         images.flags.writeable = False
+        self._warn(images)
+        if self.image_shape[2] == 3 and not self._layout.ordered:
+            self._check_channels(images)
         if self._layout.label is None:
             return _Content(images, rows.lines, self._given or (), np.full(len(images), UNLABELLED, np.int32))
+        if self._guessed:
+            self._check_guess(rows.labels, rows.pixels[:, -1])
         where = f"{self._layout.column(self._layout.label)} of {str(self.path)!r}"
         return _Content(images, rows.lines, *labels_of_table(rows.labels, self._given, where))
+
+    def _check_guess(self, labels: Sequence[str], last: npt.NDArray[np.uint8]) -> None:
+        """Without a header the first column was taken for the labels: refuse where the last looks more like them."""
+        if not all(label.isdecimal() for label in labels):
+            return
+        first, other = (_counts_from_start(np.array(column, np.float64)) for column in (labels, last))
+        if other and not first:
+            raise DatasetError(
+                f"{str(self.path)!r} has no header, and its last column ({listed(np.unique(last).tolist(), most=3)}) "
+                "looks more like labels than its first. Say label=-1, or label=0 if they stand first."
+            )
+        if other:
+            warnings.warn(
+                f"{str(self.path)!r} has no header, and its first and its last column could both be labels; the first "
+                "is taken. Say label=0, or label=-1 if they stand last.",
+                stacklevel=5,
+            )
+
+    def _check_channels(self, images: Pixels) -> None:
+        """Refuse pictures that are far smoother when read as all red, all green, all blue, as CIFAR's files are."""
+        if channels_apart(images):
+            raise DatasetError(
+                f"{str(self.path)!r} seems to hold each picture as all red, all green, all blue values: read so, it is "
+                "far smoother than with a pixel's three values side by side, as they are expected. Put the columns in "
+                "the order r0, g0, b0, r1, …, or read it yourself and use ArraySource: "
+                "table.reshape(-1, 3, height, width).transpose(0, 2, 3, 1). If they do stand side by side, name the "
+                "columns so."
+            )
+
+    def _warn(self, images: Pixels) -> None:
+        """Say what may be wrong in a table without a fault."""
+        shown = repr(str(self.path))
+        if images.max() == 1:
+            warnings.warn(
+                f"no pixel of {shown} is above 1, so that all pictures are as good as black. If 1 stands for white, "
+                "multiply by 255.",
+                stacklevel=5,
+            )
+        if may_be_cut(self.path, self._layout):
+            warnings.warn(
+                f"the last line of {shown} has no end. If the file was cut off there, its last cell may be incomplete: "
+                "look at it, and end the line.",
+                stacklevel=5,
+            )
 
 
 def _check_file(path: Path) -> None:
@@ -131,3 +185,9 @@ def _check_file(path: Path) -> None:
             f"{shown} is no regular file, and a table (.csv, .csv.gz) is expected. Pictures in folders are for "
             "FolderSource."
         )
+
+
+def _counts_from_start(column: npt.NDArray[np.float64]) -> bool:
+    """Whether the values are 0, 1 … or 1, 2 … without a gap, two at least, as labels mostly are."""
+    values = np.unique(column)
+    return len(values) > 1 and values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1

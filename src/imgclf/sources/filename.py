@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, final, get_args
 
 import numpy as np
@@ -14,9 +13,9 @@ from ..images import Pixels, read_image
 from .base import Samples
 from .class_names import given_names, labels_of
 from .folder import no_pictures, picture_path
-from .listing import Ignored, content_digest, list_pictures
+from .listing import Ignored, content_digest, list_pictures, warn_of_left_out
+from .patterns import Pattern, classes_of, ends_like_a_file
 
-Pattern = str | re.Pattern[str] | Callable[[str], str | None]
 OnMismatch = Literal["error", "skip"]
 
 
@@ -32,7 +31,8 @@ class FilenameSource:
         root: The folder of the pictures.
         pattern: How to find the class in a name.  None: the text before the first dot.  A regular expression with a
             group ``label``, found anywhere in the name (``re.search``; anchor it with ``^`` and ``$``), such as
-            ``r"^(?P<label>[a-z]+)_"``.  Or a function that takes the name and returns the class, or None.
+            ``r"^(?P<label>[a-z]+)_"``; one that takes more than 2 s for a hundred names is given up.  Or a function
+            that takes the name and returns the class, or None.
         class_names: The names of the classes, in the order of the labels.  None: those found, in natural order.
         on_mismatch: What becomes of a file whose name tells no class: ``"error"``, or ``"skip"`` to leave it out and
             count it in ``ignored``.
@@ -44,8 +44,9 @@ class FilenameSource:
         ignored: Key and reason of everything that is no picture of the set.
 
     Raises:
-        DatasetError: no pictures; names that tell no class; one class only; nearly as many classes as pictures.
-        OptionError: a pattern without a group ``label``, options that contradict each other.
+        DatasetError: no pictures; names that tell no class; one class only; nearly as many classes as pictures; the
+            ending of a name taken for a class.
+        OptionError: a pattern without a group ``label`` or without an end, options that contradict each other.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class FilenameSource:
             raise OptionError(f"on_mismatch is {on_mismatch!r}; expected one of {get_args(OnMismatch)}.")
         if pattern is not None and not labelled:
             raise OptionError("pattern is given, and labelled=False: a pattern finds labels. Leave one of them out.")
-        rule = _rule(pattern)
+        classes_of((), pattern)  # a pattern that cannot be is told before anything is listed
         listing = list_pictures(root)
         if not listing.pictures:
             raise no_pictures(listing)
@@ -71,11 +72,15 @@ class FilenameSource:
         self._pictures = dict(listing.pictures)
         texts: dict[str, str | None] = dict.fromkeys(self._pictures)
         if labelled:
-            texts = {key: _class_of(key, rule) for key in self._pictures}
-            self._leave_out([key for key, text in texts.items() if text is None], on_mismatch)
-            self._refuse_numbers([texts[key] for key in self._pictures], pattern)
+            found = classes_of([key.rpartition("/")[2] for key in self._pictures], pattern)
+            texts = dict(zip(self._pictures, found, strict=True))
+            self._leave_out([key for key, text in texts.items() if text is None], on_mismatch, pattern)
+            if given is None:
+                self._refuse_numbers([texts[key] for key in self._pictures], pattern)
+                self._refuse_endings(texts)
         kept = [texts[key] for key in self._pictures]
         self.class_names, self._labels = labels_of(kept, given, repr(str(self.root)))
+        warn_of_left_out(listing)
 
     def __repr__(self) -> str:
         return (
@@ -95,13 +100,14 @@ class FilenameSource:
         """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
         return content_digest(self._pictures)
 
-    def _leave_out(self, mismatched: list[str], on_mismatch: OnMismatch) -> None:
+    def _leave_out(self, mismatched: list[str], on_mismatch: OnMismatch, pattern: Pattern | None) -> None:
         every = len(mismatched) == len(self._pictures)
+        folders = " It sees a file's own name, without folders." if "/" in str(pattern) else ""
         if mismatched and (every or on_mismatch == "error"):
             advice = "Change the pattern" if every else 'Change the pattern, or leave them out with on_mismatch="skip"'
             raise DatasetError(
                 f"{len(mismatched):,} of {len(self._pictures):,} names below {str(self.root)!r} tell no class: "
-                f"{listed(mismatched)}. {advice}; pictures without labels load with labelled=False."
+                f"{listed(mismatched)}.{folders} {advice}; pictures without labels load with labelled=False."
             )
         for key in mismatched:
             del self._pictures[key]
@@ -115,32 +121,11 @@ class FilenameSource:
                 "class. For pictures without labels say labelled=False; for one folder per class use FolderSource."
             )
 
-
-def _rule(pattern: Pattern | None) -> Callable[[str], object]:
-    if pattern is None:
-        return lambda name: name.partition(".")[0]
-    if callable(pattern):
-        return pattern
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, TypeError) as error:
-        raise OptionError(
-            f"pattern is {pattern!r}; expected a regular expression with a group (?P<label>…), or a function: {error}."
-        ) from None
-    if "label" not in compiled.groupindex or not isinstance(compiled.pattern, str):
-        raise OptionError(
-            f"pattern {compiled.pattern!r} has no group 'label'. Put (?P<label>…) around the part that is the class, "
-            r"such as r'^(?P<label>[a-z]+)_\d+'."
-        )
-    return lambda name: match["label"] if (match := compiled.search(name)) else None
-
-
-def _class_of(key: str, rule: Callable[[str], object]) -> str | None:
-    name = key.rpartition("/")[2]
-    try:
-        found = rule(name)
-    except Exception as error:  # a user's own function may raise anything
-        raise OptionError(f"pattern failed for {name!r}: {type(error).__name__}: {error}. Mend it.") from error
-    if not isinstance(found, str | None):
-        raise OptionError(f"pattern gave {found!r} for {name!r}; expected the class as text, or None. Convert it.")
-    return (found or "").strip() or None
+    def _refuse_endings(self, texts: dict[str, str | None]) -> None:
+        """``cat.jpg`` or ``jpg`` as a class: the pattern takes in the ending of the name."""
+        odd = [key for key in self._pictures if ends_like_a_file(texts[key] or "")]
+        if odd:
+            raise DatasetError(
+                f"the classes of {len(odd):,} names below {str(self.root)!r} take in the ending of the name, such as "
+                f"{texts[odd[0]]!r} of {odd[0]!r}. Change the pattern; or name all classes in class_names."
+            )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import final
@@ -14,11 +15,19 @@ import numpy as np
 
 from ..errors import DatasetError, listed
 from ..images import IMAGE_SUFFIXES, Pixels, read_image
+from ..tables import visible
 from .base import Samples
 from .class_names import check_spelling, given_names
-from .listing import NO_PICTURE, Ignored, Listing, content_digest, list_pictures, natural
+from .listing import NO_PICTURE, Ignored, Listing, content_digest, list_pictures, natural, warn_of_left_out
 
-_PARTS = frozenset({"train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval"})
+_PART_OF = {  # which part of a set a word in a folder's name says
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("fold", "split"), "fold"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "holdout"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_RANKS = {"train": 0, "fold": 1, "": 2, "validation": 3, "test": 4}  # which part a message advises first
+_BESIDES = frozenset({"set", "sets", "data", "dataset", "images", "image", "imgs", "img", "pictures", "photos"})
 
 
 @final
@@ -49,6 +58,7 @@ class FolderSource:
         _check_pictures(listing)
         if given is None or not set(given) <= set(listing.folders):
             _check_level(listing)
+        _check_links(listing)
         self.root = listing.root
         self.class_names = _class_folders(listing, given)
         self._pictures = {key: path for key, path in listing.pictures.items() if "/" in key}
@@ -60,6 +70,7 @@ class FolderSource:
                 f"left out: {listed(stray.key for stray in strays)}. Move them into a class folder.",
                 stacklevel=2,
             )
+        warn_of_left_out(listing)
 
     def __repr__(self) -> str:
         return (
@@ -112,24 +123,94 @@ def _check_pictures(listing: Listing) -> None:
         )
 
 
+def _check_links(listing: Listing) -> None:
+    """Refuse a folder that is reached by way of two classes: its pictures would have two labels, or lose one class."""
+    for key, first in listing.again.items():
+        if first and key.partition("/")[0] != first.partition("/")[0]:
+            raise DatasetError(
+                f"{key!r} and {first!r} of {str(listing.root)!r} are one folder, by a link, and stand in two classes. "
+                "Remove the link, or put copies of the pictures there."
+            )
+
+
 def _check_level(listing: Listing) -> None:
     """Recognise ``data`` where ``data/train/cats`` was meant, and say so."""
     if inside := _lower(listing, ""):
         raise DatasetError(
             f"the folders of {str(listing.root)!r} ({listed(listing.folders)}) hold no classes but folders of classes: "
-            f"the path is one level too high. Use FolderSource({str(listing.root / inside)!r})."
+            f"the path is one level too high. If these are your classes all the same, name them in class_names; else "
+            f"use FolderSource({str(listing.root / inside)!r})."
         )
-    if listing.folders and all(_is_part(name) for name in listing.folders):
-        train = min(listing.folders, key=lambda name: not name.casefold().startswith("train"))
+    whole = all(_is_part(name, whole=True) for name in listing.folders)
+    if listing.folders and (whole or _are_parts(listing.folders)):
+        train = min(listing.folders, key=_rank)
         raise DatasetError(
             f"the folders of {str(listing.root)!r} ({listed(listing.folders)}) are parts of a set, not classes. If the "
-            f"class stands in the file names, use FilenameSource({str(listing.root / train)!r}); if these are your "
-            "classes, name them in class_names."
+            f"class stands in the file names, use FilenameSource({str(listing.root / train)!r}); if in the folders' "
+            "names, sort the folders into train/<class> and test/<class>; if these are your classes, name them in "
+            "class_names."
         )
+    if shared := _shared(listing):
+        raise DatasetError(
+            f"every folder of {str(listing.root)!r} ({listed(listing.folders)}) holds folders {listed(shared)} and no "
+            f"picture of its own: which are the classes? If the upper ones are, name them in class_names; if the lower "
+            f"ones are, give one of the upper: FolderSource({str(listing.root / listing.folders[0])!r})."
+        )
+    _check_repeated(listing)
 
 
-def _is_part(name: str) -> bool:
-    return name.casefold().rstrip("0123456789") in _PARTS  # Kaggle's test1
+def _check_repeated(listing: Listing) -> None:
+    """Refuse a second copy of the set among its classes: ``no``, ``yes`` and ``more/no``, ``more/yes``."""
+    names = {name.casefold() for name in listing.folders}
+    for top, below in _inner_folders(listing).items():
+        again = [name for name in natural(below) if name.casefold() in names - {top.casefold()}]
+        if len(again) > 1:
+            raise DatasetError(
+                f"the folder {top!r} of {str(listing.root)!r} is no class like its neighbours: it holds folders of "
+                f"their names again ({listed(again)}), so that pictures may stand twice. Move it out of "
+                f"{str(listing.root)!r}; if it is a class, name all classes in class_names."
+            )
+
+
+def _words(name: str) -> set[str]:
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # trainA
+    return set(filter(None, re.split(r"[\W\d_]+", parted.casefold())))
+
+
+def _is_part(name: str, *, whole: bool = False) -> bool:
+    """Whether a folder is a part of a set by its name: ``test1``, ``training_set``, ``seg_train`` (not *whole*)."""
+    words = _words(name)
+    return bool(words & _PART_OF.keys()) and (not whole or words <= _PART_OF.keys() | _BESIDES)
+
+
+def _are_parts(names: Iterable[str]) -> bool:
+    """Whether every name tells a part, and not all the same: ``cars_train`` and ``cars_test``."""
+    told = [{_PART_OF[word] for word in _words(name) & _PART_OF.keys()} for name in names]
+    return all(told) and len(set().union(*told)) > 1
+
+
+def _rank(name: str) -> int:
+    """Training first, test last; *name* is a folder's."""
+    return min((_RANKS[_PART_OF[word]] for word in _words(name) & _PART_OF.keys()), default=_RANKS[""])
+
+
+def _inner_folders(listing: Listing) -> dict[str, set[str]]:
+    """Per class folder the names of the folders directly in it; "" where it holds pictures of its own."""
+    below: dict[str, set[str]] = {name: set() for name in listing.folders}
+    for key in listing.pictures:
+        top, _, rest = key.partition("/")
+        if rest:
+            below[top].add(rest.partition("/")[0] if "/" in rest else "")
+    return below
+
+
+def _shared(listing: Listing) -> list[str]:
+    """Folders that stand in every class folder, where these hold nothing else: two or more, and no mere numbers."""
+    below = _inner_folders(listing)
+    common = set.intersection(*below.values()) if len(below) > 1 else set()
+    loose = any("" in names for names in below.values())
+    names = natural({name for name in common if not re.fullmatch(r"[\W\d_]+", name)})
+    return names if len(names) > 1 and not loose else []
 
 
 def _lower(listing: Listing, folder: str) -> str:
@@ -140,16 +221,18 @@ def _lower(listing: Listing, folder: str) -> str:
     parts_of_set = {top for top in tops if _is_part(top)}
     if len(tops) == 1 and nested:
         return _lower(listing, f"{folder}{min(tops)}/")
-    if parts_of_set & nested and tops <= parts_of_set | nested:
-        best = min(natural(parts_of_set & nested), key=lambda top: not top.casefold().startswith("train"))
-        return f"{folder}{best}"
+    others = tops - parts_of_set  # beside several of them, a part's name is a class: bus, car, train
+    meant = _are_parts(parts_of_set) or len(others) < 2
+    if parts_of_set & nested and tops <= parts_of_set | nested and meant:
+        best = f"{folder}{min(natural(parts_of_set & nested), key=_rank)}"
+        return _lower(listing, f"{best}/") or best
     return folder.removesuffix("/") if len(tops) > 1 else ""
 
 
 def _class_folders(listing: Listing, given: tuple[str, ...] | None) -> tuple[str, ...]:
     folders = listing.folders
     if given is None:
-        check_spelling(folders)
+        check_spelling(folders, repr(str(listing.root)))
     if given is not None and set(given) != set(folders):
         raise _names_differ(listing, given)
     filled = {key.partition("/")[0] for key in listing.pictures if "/" in key}
@@ -184,7 +267,7 @@ def _names_differ(listing: Listing, given: tuple[str, ...]) -> DatasetError:
 def _passed_over(ignored: Sequence[Ignored], folder: str = "") -> str:
     """``" (ignored: 3 .heic, 1 hidden)"``, or nothing."""
     counts = Counter(
-        (PurePosixPath(item.key).suffix.lower() or item.reason) if item.reason == NO_PICTURE else item.reason
+        (visible(PurePosixPath(item.key).suffix.lower()) or item.reason) if item.reason == NO_PICTURE else item.reason
         for item in ignored
         if item.key.startswith(f"{folder}/" if folder else "")
     )

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,14 +23,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..images import IMAGE_SUFFIXES
+from .paths import as_path, check_there, open_file, printable
 
 HIDDEN = "hidden"
 NO_PICTURE = "not a picture"
 NO_FILE = "not a regular file"
 SEEN_LINK = "a link to a folder that is listed already"
 
+# What somebody who puts it there means as pictures, and what is passed over all the same.
+_MEANT = frozenset({
+    ".avif", ".bz2", ".cr2", ".dng", ".gz", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".nef",
+    ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".rar", ".raw", ".svg", ".tar", ".tga", ".tgz", ".tif", ".tiff", ".xz",
+    ".zip", ".7z",
+}).difference(IMAGE_SUFFIXES)  # fmt: skip
 _HIDDEN_NAMES = frozenset(
     {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "@eadir"}
 )
@@ -51,12 +60,15 @@ class Listing:
         pictures: Key of every picture, in natural order → its path.
         folders: Names of the folders directly below the root, hidden ones left out, in natural order.
         ignored: What was passed over, in natural order.
+        again: Key of every folder that was met a second time, through a link → the key that it is listed under; "" is
+            the root.
     """
 
     root: Path
     pictures: Mapping[str, str]
     folders: tuple[str, ...]
     ignored: tuple[Ignored, ...]
+    again: Mapping[str, str]
 
 
 def natural_key(text: str) -> tuple[Any, ...]:
@@ -68,15 +80,6 @@ def natural_key(text: str) -> tuple[Any, ...]:
     return tuple(_part_key(part) for part in text.split("/")), text  # the text itself decides between 1 and 01
 
 
-def printable(name: str) -> str:
-    r"""*name* as text that UTF-8 can write: the bytes of a file name that are not text become ``\xe9``.
-
-    >>> printable("caf\udce9.jpg")
-    'caf\\xe9.jpg'
-    """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def list_pictures(root: str | os.PathLike[str]) -> Listing:
     """Everything below *root*, read once; nothing is opened.
 
@@ -85,9 +88,10 @@ def list_pictures(root: str | os.PathLike[str]) -> Listing:
     listed twice: links come last, so that a loop ends and real folders keep their pictures.
 
     Raises:
+        OptionError: *root* is no path.
         DatasetError: *root* is missing or no folder, or a folder below it cannot be listed.
     """
-    path = Path(root).expanduser()
+    path = as_path(root, "folder")
     _check_folder(path)
     walk = _Walk(str(path))
     walk.run()
@@ -97,7 +101,21 @@ def list_pictures(root: str | os.PathLike[str]) -> Listing:
         pictures={key: walk.pictures[key] for key in natural(walk.pictures)},
         folders=tuple(natural(folders)),
         ignored=tuple(sorted(walk.ignored, key=lambda item: natural_key(item.key))),
+        again=walk.again,
     )
+
+
+def warn_of_left_out(listing: Listing, stacklevel: int = 3) -> None:
+    """Warn where pictures in other formats, archives or links to nowhere are passed over: somebody misses them."""
+    left = [item for item in listing.ignored if _was_meant(item)]
+    if left:
+        counts = Counter(_suffix(item.key) if item.reason == NO_PICTURE else item.reason for item in left)
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common(5))
+        warnings.warn(
+            f"{len(left):,} files below {printable(str(listing.root))!r} are left out ({kinds}): "
+            f"{listed(item.key for item in left)}. Convert, unpack or restore them, or move them away.",
+            stacklevel=stacklevel,
+        )
 
 
 def natural(names: Iterator[str] | Mapping[str, Any] | Sequence[str] | set[str]) -> list[str]:
@@ -139,7 +157,8 @@ class _Walk:
     folders: set[str] = field(default_factory=set)
     ignored: list[Ignored] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
-    seen: set[tuple[int, int]] = field(default_factory=set)
+    seen: dict[tuple[int, int], str] = field(default_factory=dict)
+    again: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
         self.enter("", self.root)
@@ -153,25 +172,31 @@ class _Walk:
         waiting = [(key, path)]
         while waiting:
             key, path = waiting.pop()
-            status = Path(path).stat()
-            identity = (status.st_dev, status.st_ino)
-            if identity in self.seen:
-                self.ignored.append(Ignored(f"{key}/", SEEN_LINK))
-                continue
-            self.seen.add(identity)
-            if key:
-                self.folders.add(key)
-            waiting += self.entries(key, path)
+            try:
+                if self.is_new(key, path):
+                    waiting += self.entries(key, path)
+            except OSError as error:
+                raise DatasetError(
+                    f"the folder {path!r} cannot be listed: {error.strerror}. Make it readable, or move it elsewhere."
+                ) from None
+
+    def is_new(self, key: str, path: str) -> bool:
+        """Whether the folder *path* is met for the first time, and under a key of its own."""
+        status = Path(path).stat()
+        first = self.seen.setdefault((status.st_dev, status.st_ino), key)
+        if first != key:
+            self.again[key] = first
+            self.ignored.append(Ignored(f"{key}/", SEEN_LINK))
+        elif key in self.folders:
+            raise _one_key(key, "folders")
+        elif key:
+            self.folders.add(key)
+        return first == key
 
     def entries(self, key: str, path: str) -> list[tuple[str, str]]:
         """Sort the entries of one folder; returns its real folders."""
-        try:
-            with os.scandir(path) as entries:
-                found = [self.sort(f"{key}/" if key else "", entry) for entry in entries]
-        except OSError as error:
-            raise DatasetError(
-                f"the folder {path!r} cannot be listed: {error.strerror}. Make it readable, or move it elsewhere."
-            ) from None
+        with os.scandir(path) as entries:
+            found = [self.sort(f"{key}/" if key else "", entry) for entry in entries]
         return [folder for folder in found if folder]
 
     def sort(self, prefix: str, entry: os.DirEntry[str]) -> tuple[str, str] | None:
@@ -186,11 +211,24 @@ class _Walk:
             self.links.append((key, entry.path))
         elif kind != "file":
             self.ignored.append(Ignored(key, NO_FILE))
-        elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:  # noqa: PTH122 (names that are not UTF-8)
+        elif _suffix(entry.name) not in IMAGE_SUFFIXES:
             self.ignored.append(Ignored(key, NO_PICTURE))
         elif self.pictures.setdefault(key, entry.path) != entry.path:
-            raise DatasetError(f"two files would both be called {key!r}, one of them in odd bytes. Rename one.")
+            raise _one_key(key, "files")
         return None
+
+
+def _one_key(key: str, what: str) -> DatasetError:
+    return DatasetError(f"two {what} would both be called {key!r}, one of them in odd bytes. Rename one.")
+
+
+def _suffix(key: str) -> str:
+    return os.path.splitext(key)[1].lower()  # noqa: PTH122 (twice as fast as Path over a long list)
+
+
+def _was_meant(item: Ignored) -> bool:
+    suffix = _suffix(item.key)
+    return suffix in _MEANT if item.reason == NO_PICTURE else item.reason == NO_FILE and suffix in IMAGE_SUFFIXES
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -199,22 +237,6 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "folder" if entry.is_dir() else "file" * entry.is_file()
     except OSError:
         return ""
-
-
-def check_there(path: Path, what: str) -> str:
-    """*path* as messages show it, once something is there.
-
-    Raises:
-        DatasetError: there is nothing, or it cannot be reached; *what* was expected there, ``"file"`` or ``"folder"``.
-    """
-    shown = repr(printable(str(path)))
-    try:
-        exists = path.exists()
-    except OSError as error:
-        raise DatasetError(f"the {what} {shown} cannot be reached: {error.strerror}. Check the path.") from None
-    if not exists:
-        raise DatasetError(f"there is no {what} {shown} (looked for in {str(Path.cwd())!r}). Check the path.")
-    return shown
 
 
 def _check_folder(path: Path) -> None:
@@ -226,7 +248,7 @@ def _check_folder(path: Path) -> None:
 def _instead(suffix: str) -> str:
     if suffix in IMAGE_SUFFIXES:
         return "Give the folder that holds it."
-    if suffix in {".zip", ".tar", ".gz", ".tgz", ".7z"}:
+    if suffix in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}:
         return "Unpack it and give the folder; a table of pixels (.csv, .csv.gz) is for CsvPixelsSource."
     return "Give the folder; a table of pixels (.csv, .csv.gz) is for CsvPixelsSource."
 
@@ -247,7 +269,7 @@ def _file_digests(paths: Sequence[str]) -> list[bytes]:
 
 def _file_digest(path: str) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (twice as fast as Path.open over 4,000 files)
+        with open_file(path) as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
     except OSError as error:
         return f"unreadable {error.errno}".encode()

@@ -33,7 +33,6 @@ def test_a_memory_map_is_taken_as_it_is(tmp_path: Path) -> None:
         (np.array([[10], [2], [1], [10], [2], [1]], np.uint8), ("1", "2", "10"), [2, 1, 0, 2, 1, 0]),
         (["b", "a", "b", "a", "b", "c"], ("a", "b", "c"), [1, 0, 1, 0, 1, 2]),
         (np.array(["10", "9"] * 3, object), ("9", "10"), [1, 0, 1, 0, 1, 0]),
-        ([0, -1, 1, 0, -1, 1], ("0", "1"), [0, -1, 1, 0, -1, 1]),
         ([-1] * 6, (), [-1] * 6),
         (None, (), [UNLABELLED] * 6),
     ],
@@ -45,7 +44,9 @@ def test_labels_without_names(labels: object, names: tuple[str, ...], numbers: l
 
 
 def test_labels_with_names() -> None:
-    assert ArraySource(GREY, [1, 0, -1, 1, 0, 0], ("cat", "dog")).samples().labels.tolist() == [1, 0, -1, 1, 0, 0]
+    with pytest.warns(UserWarning, match="1 of 6 labels of the set are −1, which means unlabelled"):
+        source = ArraySource(GREY, [1, 0, -1, 1, 0, 0], ("cat", "dog"))
+    assert source.samples().labels.tolist() == [1, 0, -1, 1, 0, 0]
     assert ArraySource(GREY, ["dog"] * 6, ("cat", "dog")).samples().labels.tolist() == [1] * 6
     assert ArraySource(GREY, class_names=("cat", "dog")).class_names == ("cat", "dog")
 
@@ -107,3 +108,13 @@ def test_fingerprint_follows_the_pixels() -> None:
     assert before == ArraySource(GREY, ["a", "b"] * 3).fingerprint()
     images[5, 3, 4] ^= 1
     assert source.fingerprint() != before
+
+
+def test_labels_of_minus_one_are_counted_aloud() -> None:
+    """−1, 0, 1 and −1, 1 are class numbers in many sets."""
+    with pytest.warns(UserWarning, match=r"2 of 6 labels .* −1, which means unlabelled.*number the classes 0, 1"):
+        source = ArraySource(GREY, [0, -1, 1, 0, -1, 1])
+    assert source.class_names == ("0", "1")
+    assert source.samples().labels.tolist() == [0, -1, 1, 0, -1, 1]
+    with pytest.warns(UserWarning, match="3 of 6 labels"):
+        ArraySource(GREY, [-1, 1] * 3, ("neg", "pos"))

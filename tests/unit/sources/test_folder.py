@@ -85,7 +85,9 @@ def test_two_spellings_of_a_name(tmp_path: Path, pair: tuple[str, str]) -> None:
         (("test/cats/1.png", "test/dogs/1.png", "Training/cats/1.png", "Training/dogs/1.png"), "Training"),
         (("train/cats/1.png", "train/dogs/1.png", "test/1.png"), "train"),
         (("train/cats/1.png", "train/dogs/1.png"), "train"),
-        (("val/cats/1.png", "test/dogs/1.png"), "test"),
+        (("val/cats/1.png", "test/dogs/1.png"), "val"),
+        (("seg_test/cats/1.png", "seg_test/dogs/1.png", "seg_train/cats/1.png", "seg_train/dogs/1.png"), "seg_train"),
+        (("a_test/1.png", "a_train/a_train/cats/1.png", "a_train/a_train/dogs/1.png"), "a_train/a_train"),
         (("PetImages/Cat/1.png", "PetImages/Dog/1.png"), "PetImages"),
         (("data/train/cats/1.png", "data/train/dogs/1.png", "data/test/1.png"), "data/train"),
         (("train/cats/1.png", "train/dogs/1.png", "extra/cats/1.png"), "train"),
@@ -94,7 +96,7 @@ def test_two_spellings_of_a_name(tmp_path: Path, pair: tuple[str, str]) -> None:
 def test_one_level_too_high(tmp_path: Path, names: tuple[str, ...], meant: str) -> None:
     with pytest.raises(DatasetError, match="one level too high") as caught:
         FolderSource(fill(tmp_path, *names))
-    assert f"Use FolderSource({str(tmp_path / meant)!r})" in str(caught.value)
+    assert f"use FolderSource({str(tmp_path / meant)!r})" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "dogs_vs_cats"
 def test_real_pictures() -> None:
     source = FolderSource(REAL / "train", class_names=("cats", "dogs"))
     assert np.bincount(source.samples().labels).tolist() == [1000, 1000]
-    with pytest.raises(DatasetError, match=r"Use FolderSource\('.*train'\)"):
+    with pytest.raises(DatasetError, match=r"use FolderSource\('.*train'\)"):
         FolderSource(REAL)
 
 
@@ -210,7 +212,7 @@ def test_real_pictures() -> None:
 def test_parts_of_a_set_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
     """Kaggle's own layout, given one level too high; unless somebody says that these are classes."""
     root = fill(tmp_path, *names)
-    with pytest.raises(DatasetError, match=r"use FilenameSource\('.*train'\); if these are your classes, name them"):
+    with pytest.raises(DatasetError, match=r"use FilenameSource\('.*train'\).* if these are your classes, name them"):
         FolderSource(root)
     classes = tuple(sorted(name.split("/")[0] for name in names))
     assert FolderSource(root, class_names=classes).class_names == classes
@@ -221,3 +223,51 @@ def test_upper_and_lower_case_are_classes_where_they_are_named(tmp_path: Path) -
     with pytest.raises(DatasetError, match="name all of them in class_names"):
         FolderSource(root)
     assert FolderSource(root, class_names=("a", "A")).class_names == ("a", "A")
+
+
+@pytest.mark.parametrize(
+    ("names", "odd"),
+    [
+        (("yes/1.png", "no/1.png", "brain_tumor_dataset/yes/1.png", "brain_tumor_dataset/no/1.png"), "brain_tumor"),
+        (("Sick/1.png", "Well/1.png", "cells/cells/1.png", "cells/sick/1.png", "cells/well/1.png"), "cells"),
+        (("a/1.png", "b/1.png", "c/1.png", "mixed/a/1.png", "mixed/b/1.png"), "mixed"),
+    ],
+)
+def test_a_copy_of_the_set_among_its_classes_is_no_class(tmp_path: Path, names: tuple[str, ...], odd: str) -> None:
+    with pytest.raises(DatasetError, match=f"the folder '{odd}.*Move it out of") as caught:
+        FolderSource(fill(tmp_path, *names))
+    assert "class_names" in str(caught.value)
+    every = sorted({name.partition("/")[0] for name in names})
+    assert len(FolderSource(tmp_path, class_names=every).samples()) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("tops", "train"),
+    [
+        (("cars_test", "cars_train"), "cars_train"),
+        (("cats_test", "cats_train", "dogs_test", "dogs_train"), "cats_train"),
+        (("testA", "testB", "trainA", "trainB"), "trainA"),
+        (("test_data", "train_data"), "train_data"),
+    ],
+)
+def test_parts_named_with_the_class_are_no_classes(tmp_path: Path, tops: tuple[str, ...], train: str) -> None:
+    fill(tmp_path, *(f"{top}/{number}.png" for top in tops for number in range(3)))
+    with pytest.raises(DatasetError, match="parts of a set") as caught:
+        FolderSource(tmp_path)
+    assert f"FilenameSource({str(tmp_path / train)!r})" in str(caught.value)
+    assert FolderSource(tmp_path, class_names=tops).class_names == tops
+
+
+@pytest.mark.parametrize("tops", [("steam_train", "toy_train"), ("bus", "car", "train"), ("control", "test")])
+def test_a_word_that_also_means_a_part_may_be_a_class(tmp_path: Path, tops: tuple[str, ...]) -> None:
+    assert FolderSource(fill(tmp_path, *(f"{top}/1.png" for top in tops))).class_names == tops
+
+
+def test_trains_among_other_vehicles_are_a_class_however_deep(tmp_path: Path) -> None:
+    tops = ("bus", "car", "train", "truck")
+    fill(tmp_path, *(f"{top}/{time}/1.png" for top in tops for time in ("day", "night")))
+    with pytest.raises(DatasetError, match="If the upper ones are, name them in class_names"):
+        FolderSource(tmp_path)
+    (tmp_path / "car/dusk").mkdir()
+    fill(tmp_path, "car/1.png")
+    assert FolderSource(tmp_path).class_names == tops

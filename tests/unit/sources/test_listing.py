@@ -22,8 +22,8 @@ from imgclf.sources.listing import (
     natural,
     natural_key,
     pixels_digest,
-    printable,
 )
+from imgclf.sources.paths import printable
 
 
 def touch(root: Path, *names: str, content: bytes = b"x") -> Path:

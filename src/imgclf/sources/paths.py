@@ -1,0 +1,71 @@
+"""From what a user gives to an open file: paths that can be, messages when they cannot, and no waiting for a pipe."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+from ..errors import DatasetError, OptionError
+
+
+def as_path(given: object, what: str) -> Path:
+    """The path that a user gave, ``~`` resolved; text, bytes or a ``Path``.
+
+    Raises:
+        OptionError: it is something else, empty (which would be the working folder), or the home of nobody.
+    """
+    text = os.fsdecode(given) if isinstance(given, (str, bytes, os.PathLike)) else ""
+    if not text:
+        raise OptionError(f"the {what} is {given!r}; expected the path of a {what}, such as 'data/pets'. Give one.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise OptionError(f"the {what} {text!r} cannot be found: {error} Write the path out.") from None
+
+
+def check_there(path: Path, what: str) -> str:
+    """*path* as messages show it, once something is there.
+
+    Raises:
+        DatasetError: there is nothing, or it cannot be reached; *what* was expected there, ``"file"`` or ``"folder"``.
+    """
+    shown = repr(printable(str(path)))
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise DatasetError(f"the {what} {shown} cannot be reached: {error.strerror}. Check the path.") from None
+    if not exists:
+        raise DatasetError(f"there is no {what} {shown} (looked for in {str(Path.cwd())!r}). Check the path.")
+    return shown
+
+
+def printable(name: str) -> str:
+    r"""*name* as text that UTF-8 can write: the bytes of a file name that are not text become ``\xe9``.
+
+    >>> printable("caf\udce9.jpg")
+    'caf\\xe9.jpg'
+    """
+    try:
+        return os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character, which no file system gave
+        return name.encode("utf-8", "backslashreplace").decode()
+
+
+def open_file(path: str | os.PathLike[str]) -> BufferedReader:
+    """A regular file opened for reading, without waiting: opening a named pipe would, for somebody who writes to it.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file: a pipe or device that took its place might never end.
+    """
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the caller closes it)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "no regular file")
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

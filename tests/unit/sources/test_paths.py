@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from imgclf.errors import DatasetError, OptionError
+from imgclf.sources.paths import as_path, check_there, open_file, printable
+
+
+def test_ways_to_give_a_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert as_path("a/b", "folder") == as_path(b"a/b", "folder") == as_path(Path("a/b"), "folder") == Path("a/b")
+    assert as_path("~/pets", "folder") == tmp_path / "pets"
+
+
+@pytest.mark.parametrize("given", ["", b"", None, 7, ["a"]])
+def test_what_is_no_path(given):
+    with pytest.raises(OptionError, match=r"the table is .*; expected the path of a table"):
+        as_path(given, "table")
+
+
+def test_a_path_that_is_not_there(tmp_path):
+    assert check_there(tmp_path, "folder") == repr(str(tmp_path))
+    with pytest.raises(DatasetError, match=r"there is no folder .*gone' \(looked for in"):
+        check_there(tmp_path / "gone", "folder")
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    (tmp_path / "x").write_bytes(b"content")
+    with open_file(tmp_path / "x") as file:
+        assert file.read() == b"content"
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match="no regular file"):
+            open_file(tmp_path / "pipe")
+    with pytest.raises(OSError, match="[Dd]irectory|[Dd]enied"):
+        open_file(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("a", "a"), ("\udce9", "\\xe9"), ("\ud800x", "\\ud800x")])
+def test_any_name_can_be_written(name, shown):
+    assert printable(name) == shown
