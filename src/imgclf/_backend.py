@@ -96,6 +96,8 @@ def versions() -> dict[str, str]:
 
 def threads() -> int:
     """How many threads the backend computes with: another number, other last digits."""
+    from .store import usable_cores  # what the data half imports must not slow down `import imgclf`
+
     name = backend()
     chosen = 0
     if name == "tensorflow":
@@ -106,8 +108,7 @@ def threads() -> int:
         import torch
 
         chosen = torch.get_num_threads()
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(chosen) or usable  # 0: as many as there are
+    return int(chosen) or usable_cores()  # 0: as many as there are
 
 
 def bring_back_state(model: Any) -> None:
@@ -148,15 +149,12 @@ def seeded(seed: int) -> Iterator[None]:
     import keras
 
     with _SEEDED:
-        state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the one that Keras seeds
-        restore_torch = _torch_state()
+        before = random_states()
         try:
             keras.utils.set_random_seed(seed)
             yield
         finally:
-            random.setstate(state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            restore_torch()
+            set_random_states(before)
 
 
 def random_states() -> dict[str, Any]:
@@ -188,16 +186,6 @@ def set_torch_states(states: Mapping[str, Any]) -> None:
         torch.set_rng_state(torch.from_numpy(states["torch"]))
         if len(states["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([torch.from_numpy(state) for state in states["cuda"]])
-
-
-def _torch_state() -> Callable[[], None]:
-    """What puts PyTorch's random state back, where PyTorch is at work."""
-    if backend() != "torch":
-        return lambda: None
-    import torch
-
-    state = torch.get_rng_state()
-    return lambda: torch.set_rng_state(state)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ModelFileError, listed
+from .files import IrregularFileError, open_file
 from .tables import visible
 
 LARGEST_JSON = 4 << 20
@@ -83,14 +84,14 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: opening a device may do things
             raise _no_file(path)
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = open_file(path)
+    except IrregularFileError:
+        raise _no_file(path) from None
     except (OSError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"'{path}' cannot be opened: {error}. Give the path of a .keras file.") from None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _no_file(path)
+    with file:
         yield file
 
 

@@ -14,6 +14,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,35 @@ def write_json(path: str | os.PathLike[str], content: object) -> Path:
     """Write *content* as indented JSON to *path*, whole or not at all; NaN becomes null, which JSON has."""
     text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n")
+
+
+class IrregularFileError(OSError):
+    """What was to be opened is a folder, a pipe, a device or a socket; ``mode`` says which, as in ``os.stat``."""
+
+    def __init__(self, mode: int) -> None:
+        folder = stat.S_ISDIR(mode)
+        super().__init__(
+            errno.EISDIR if folder else errno.EINVAL, os.strerror(errno.EISDIR) if folder else "no regular file"
+        )
+        self.mode = mode
+
+
+def open_file(path: str | os.PathLike[str]) -> BufferedReader:
+    """A regular file opened for reading, once and without waiting: what is checked is what is read.
+
+    Opening a named pipe would wait, for somebody who writes to it; reading a device might never end.
+
+    Raises:
+        IrregularFileError: it is no regular file.
+        OSError: it cannot be opened.
+        ValueError: there is a zero byte in the path.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise IrregularFileError(mode)
+    return os.fdopen(handle, "rb")
 
 
 def cache_folder() -> Path:

@@ -22,6 +22,7 @@ SUFFIXES_OF = {
 """The endings that fit a format, among those by which a source knows a picture."""
 
 _DICOM_MAGIC = slice(128, 132)
+_HTML = "an HTML page (did a download fail?)"
 _BRANDS = {  # of the ISO container that a phone's pictures and films share, at byte 8
     b"avif": "an AVIF picture",
     b"avis": "an AVIF picture",
@@ -114,6 +115,17 @@ def what_else(content: bytes) -> str:
     return known or _container(content) or _text_or_bytes(content)
 
 
+def remedy(words: str) -> str:
+    """What to do about a file of which :func:`what_else` says *words*.
+
+    >>> remedy("empty (0 bytes)")
+    'Restore it'
+    """
+    if words.startswith(("empty", "truncated")):
+        return "Restore it"
+    return "Download it again" if words == _HTML else f"Convert it to one of {', '.join(FORMATS)}"
+
+
 def _container(content: bytes) -> str | None:
     tests = (
         (content[4:8] == b"ftyp", _BRANDS.get(content[8:12], "a film")),
@@ -134,7 +146,7 @@ def _text_or_bytes(content: bytes) -> str:
     if b"<svg" in head:
         return "an SVG drawing"
     if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in head:
-        return "an HTML page (did a download fail?)"
+        return _HTML
     if head.startswith((b"<?xml", b"<")):
         return "an XML document"
     start = content[:512]

@@ -16,7 +16,8 @@ from PIL import Image, UnidentifiedImageError
 from . import skeleton
 from .decoding import Metered
 from .errors import ImageError
-from .formats import FORMATS, format_of, what_else
+from .files import IrregularFileError, open_file
+from .formats import FORMATS, format_of, remedy, what_else
 from .pillow_settings import pinned
 
 MAX_PIXELS = 80_000_000
@@ -42,12 +43,7 @@ def opened(content: bytes) -> Iterator[Image.Image]:
     kind = format_of(content)
     if kind is None:
         words = what_else(content)
-        hint = f"Convert it to one of {', '.join(FORMATS)}"
-        if words.startswith(("empty", "truncated")):
-            hint = "Restore it"
-        elif "download" in words:
-            hint = "Download it again"
-        raise ImageError(f"is {words}. {hint}, or remove it.")
+        raise ImageError(f"is {words}. {remedy(words)}, or remove it.")
     if len(content) > MAX_BYTES:
         raise ImageError(f"has {len(content):,} bytes, more than the {MAX_BYTES:,} that are read. Make it smaller.")
     if what := skeleton.fault(kind, content):
@@ -99,28 +95,25 @@ def explained(name: str, content: bytes) -> Iterator[None]:
 
 
 def _file_content(path: Path, name: str) -> bytes:
-    """All bytes of a regular file, opened once: what is checked is what is read."""
+    """All bytes of a regular file, opened once."""
     try:
-        # Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = open_file(path)
+    except IrregularFileError as error:
+        kind = next((word for test, word in _KINDS if test(error.mode)), "device")
+        raise ImageError(f"{name} is no regular file but a {kind}. Give the path of a picture.") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         cause = getattr(error, "strerror", None) or error
         if isinstance(error, FileNotFoundError) and path.is_symlink():
             cause = "it is a link to something that is not there"
         raise ImageError(f"{name} cannot be opened: {cause}. Check the path and its permissions.") from None
     try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            kind = next((word for test, word in _KINDS if test(status.st_mode)), "device")
-            raise ImageError(f"{name} is no regular file but a {kind}. Give the path of a picture.")
-        if status.st_size > MAX_BYTES:
-            raise ImageError(f"{name} has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are read.")
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            content = file.read(status.st_size + 1)  # as much is set aside at once
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise ImageError(f"{name} has {size:,} bytes, more than the {MAX_BYTES:,} that are read.")
+            content = file.read(size + 1)  # as much is set aside at once
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror}. Check the disk, or restore it.") from None
-    finally:
-        os.close(handle)
     if not content:
         raise ImageError(f"{name} is empty (0 bytes). Restore it, or remove it.")
     return content

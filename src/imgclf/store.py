@@ -67,8 +67,12 @@ def decode(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, *, cache
 
 def cores() -> int:
     """How many threads decode: as many as this process may use cores, at most 8."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, _THREADS)
+    return min(usable_cores(), _THREADS)
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:

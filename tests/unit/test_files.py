@@ -8,7 +8,7 @@ import pytest
 
 from imgclf import files
 from imgclf.errors import FileError
-from imgclf.files import replacing, write_json, write_text
+from imgclf.files import open_file, replacing, write_json, write_text
 
 
 def test_a_file_appears_whole_and_leaves_no_litter(tmp_path):
@@ -68,3 +68,15 @@ def test_a_link_and_a_mode_stay(tmp_path):
     assert (tmp_path / "link.txt").is_symlink()
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    (tmp_path / "x").write_bytes(b"content")
+    with open_file(tmp_path / "x") as file:
+        assert file.read() == b"content"
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match="no regular file"):
+            open_file(tmp_path / "pipe")
+    with pytest.raises(OSError, match="[Dd]irectory|[Dd]enied"):
+        open_file(tmp_path)

@@ -170,8 +170,8 @@ def test_thousands_of_equal_pictures_are_walked_through_once(sources):
         source=(np.arange(count, dtype=np.int32) % sources).view(Counted),
         named=str,
     )
-    groups = np.zeros(count, np.int64)
-    found = list(copies._leaks(facts, groups, groups))
+    members = copies._members(np.zeros(count, np.int64))
+    found = list(copies._leaks(facts, members, members))
     assert Counted.looked_up <= 3 * count
     assert sum(len(one.pictures) for one in found) == (3999 if sources == 2 else 0)
 

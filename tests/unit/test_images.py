@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from imgclf import opening
+from imgclf import files, opening
 from imgclf.errors import ImageError, OptionError
 from imgclf.images import ImageSpec, fit_image, inspect_image, read_image
 
@@ -357,10 +357,13 @@ def test_no_more_is_asked_for_than_a_file_holds(tmp_path, monkeypatch):
         def __exit__(self, *_):
             self.file.close()
 
+        def fileno(self):
+            return self.file.fileno()
+
         def read(self, size):
             asked.append(size)
             return self.file.read(size)
 
-    monkeypatch.setattr(opening.os, "fdopen", Watched)
+    monkeypatch.setattr(files.os, "fdopen", Watched)
     read_image(path)
     assert asked == [path.stat().st_size + 1]

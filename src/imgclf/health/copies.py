@@ -13,6 +13,7 @@ from .facts import Facts
 from .report import Finding, Severity
 
 Groups = npt.NDArray[np.int64]
+Members = list[list[int]]
 
 
 def copy_findings(facts: Facts, *, near: bool) -> Iterator[Finding]:
@@ -20,23 +21,24 @@ def copy_findings(facts: Facts, *, near: bool) -> Iterator[Finding]:
     pairs = find_pairs(facts.looks, near=near)
     exact = grouped([pair for pair in pairs if pair.kind == "exact"], len(facts))
     every = grouped(of_one_label(pairs, facts.labels), len(facts))
-    yield from _leaks(facts, exact, every)
-    yield from _two_labels(facts, exact, pairs)
-    yield from _within(facts, exact, every)
+    copies, alike = _members(exact), _members(every)
+    yield from _leaks(facts, copies, alike)
+    yield from _two_labels(facts, copies, pairs)
+    yield from _within(facts, copies, alike, exact)
 
 
-def _members(groups: Groups) -> list[list[int]]:
+def _members(groups: Groups) -> Members:
     """The groups of more than one picture, each in order."""
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     return [part.tolist() for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
-def _leaks(facts: Facts, exact: Groups, every: Groups) -> Iterator[Finding]:
+def _leaks(facts: Facts, copies: Members, alike: Members) -> Iterator[Finding]:
     leaked: dict[tuple[int, int, bool], list[tuple[int, int]]] = {}
     done = set()
-    for groups, is_exact in ((exact, True), (every, False)):
-        for members in _members(groups):
+    for groups, is_exact in ((copies, True), (alike, False)):
+        for members in groups:
             partners: dict[int, int] = {}  # the first member of each source so far
             for position in members if len(facts.sources) > 1 else ():
                 home = int(facts.source[position])
@@ -58,10 +60,10 @@ def _leaks(facts: Facts, exact: Groups, every: Groups) -> Iterator[Finding]:
         )
 
 
-def _two_labels(facts: Facts, exact: Groups, pairs: Iterable[Pair]) -> Iterator[Finding]:
+def _two_labels(facts: Facts, copies: Members, pairs: Iterable[Pair]) -> Iterator[Finding]:
     rows = [
         _with_classes(facts, members)
-        for members in _members(exact)
+        for members in copies
         if len({int(facts.labels[member]) for member in members} - {UNLABELLED}) > 1
     ]
     if rows:
@@ -89,31 +91,39 @@ def _two_labels(facts: Facts, exact: Groups, pairs: Iterable[Pair]) -> Iterator[
         )
 
 
-def _within(facts: Facts, exact: Groups, every: Groups) -> Iterator[Finding]:
+def _within(facts: Facts, copies: Members, alike: Members, exact: Groups) -> Iterator[Finding]:
     for number, name in enumerate(facts.sources):
-        own = np.flatnonzero(facts.source == number)
-        same = [[member for member in members if facts.source[member] == number] for members in _members(exact)]
-        same = [members for members in same if len(members) > 1]
+        total = int((facts.source == number).sum())
+        same = _of_source(facts, copies, number)
         if same:
             extra = sum(map(len, same)) - len(same)
             yield Finding(
                 "warning",
                 "exact_duplicates",
-                f"exact copies of other pictures within {name!r}: {extra:,} of {len(own):,}",
+                f"exact copies of other pictures within {name!r}: {extra:,} of {total:,}",
                 "Remove them: they weigh double. A split keeps them on one side.",
-                tuple(tuple(facts.named(member) for member in members) for members in same),
+                _named(facts, same),
             )
-        alike = [[member for member in members if facts.source[member] == number] for members in _members(every)]
-        alike = [members for members in alike if len({int(exact[member]) for member in members}) > 1]
-        if alike:
-            extra = sum(len({int(exact[member]) for member in members}) - 1 for members in alike)
+        near = [members for members in _of_source(facts, alike, number) if len(set(exact[members])) > 1]
+        if near:
+            extra = sum(len(set(exact[members])) - 1 for members in near)
             yield Finding(
                 "note",
                 "near_duplicates",
-                f"near copies of other pictures within {name!r}: {extra:,} of {len(own):,}",
+                f"near copies of other pictures within {name!r}: {extra:,} of {total:,}",
                 "Keep them if they are meant (bursts, augmented copies): a split keeps them on one side.",
-                tuple(tuple(facts.named(member) for member in members) for members in alike),
+                _named(facts, near),
             )
+
+
+def _of_source(facts: Facts, groups: Members, number: int) -> Members:
+    """The members that stand in source *number*, where they are more than one."""
+    own = ([member for member in members if facts.source[member] == number] for members in groups)
+    return [members for members in own if len(members) > 1]
+
+
+def _named(facts: Facts, groups: Members) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(facts.named(member) for member in members) for members in groups)
 
 
 def _with_classes(facts: Facts, members: Sequence[int]) -> tuple[str, ...]:

@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError
+from ..files import open_file
 from ..images import Pixels
 from .csv_layout import Layout, split_cells
-from .paths import open_file
 
 MAX_BYTES = 8 * 1024**3
 """Most text that is read from one table, unpacked: a small .gz can hold far more than a memory does."""

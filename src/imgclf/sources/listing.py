@@ -24,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError, listed
+from ..files import open_file
 from ..images import IMAGE_SUFFIXES
-from .paths import as_path, check_there, open_file, printable
+from .paths import as_path, check_there, printable
 
 HIDDEN = "hidden"
 NO_PICTURE = "not a picture"

@@ -1,11 +1,8 @@
-"""From what a user gives to an open file: paths that can be, messages when they cannot, and no waiting for a pipe."""
+"""From what a user gives to a path that can be, and messages when it cannot."""
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from io import BufferedReader
 from pathlib import Path
 
 from ..errors import DatasetError, OptionError
@@ -52,20 +49,3 @@ def printable(name: str) -> str:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a character, which no file system gave
         return name.encode("utf-8", "backslashreplace").decode()
-
-
-def open_file(path: str | os.PathLike[str]) -> BufferedReader:
-    """A regular file opened for reading, without waiting: opening a named pipe would, for somebody who writes to it.
-
-    Raises:
-        OSError: it cannot be opened, or is no regular file: a pipe or device that took its place might never end.
-    """
-    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the caller closes it)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "no regular file")
-    return file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

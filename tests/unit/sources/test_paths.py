@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from imgclf.errors import DatasetError, OptionError
-from imgclf.sources.paths import as_path, check_there, open_file, printable
+from imgclf.sources.paths import as_path, check_there, printable
 
 
 def test_ways_to_give_a_path(monkeypatch, tmp_path):
@@ -26,18 +25,6 @@ def test_a_path_that_is_not_there(tmp_path):
     assert check_there(tmp_path, "folder") == repr(str(tmp_path))
     with pytest.raises(DatasetError, match=r"there is no folder .*gone' \(looked for in"):
         check_there(tmp_path / "gone", "folder")
-
-
-def test_only_regular_files_are_opened(tmp_path):
-    (tmp_path / "x").write_bytes(b"content")
-    with open_file(tmp_path / "x") as file:
-        assert file.read() == b"content"
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(OSError, match="no regular file"):
-            open_file(tmp_path / "pipe")
-    with pytest.raises(OSError, match="[Dd]irectory|[Dd]enied"):
-        open_file(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "shown"), [("a", "a"), ("\udce9", "\\xe9"), ("\ud800x", "\\ud800x")])
