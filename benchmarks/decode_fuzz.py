@@ -13,7 +13,6 @@ import io
 import json
 import multiprocessing
 import os
-import platform
 import re
 import struct
 import sys
@@ -24,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL import __version__ as pillow_version
 
 from imgclf.errors import ImageError
 from imgclf.images import inspect_image, read_image
@@ -252,6 +250,8 @@ def _watched(seed: int, minutes: float) -> dict[str, object]:
 
 def main() -> int:
     """Run, print and save; the exit code is 1 where something was found."""
+    from machine import header  # beside this script; whoever imports it from elsewhere needs no header
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
@@ -263,8 +263,7 @@ def main() -> int:
         return 0
     result = {
         "command": f"python benchmarks/decode_fuzz.py --minutes {chosen.minutes:g} --seed {chosen.seed}",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {"python": platform.python_version(), "pillow": pillow_version, "numpy": np.__version__},
+        **header(),
         "seed": chosen.seed,
         **_watched(chosen.seed, chosen.minutes),
     }

@@ -11,14 +11,12 @@ import io
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL import __version__ as pillow_version
 
 from imgclf.errors import ImageError
 from imgclf.images import read_image
@@ -119,14 +117,15 @@ def _peak() -> float:
 
 def main() -> None:
     """Measure, print and save."""
+    from machine import header  # beside this script; whoever imports it from elsewhere needs no header
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--decodes", type=int, default=100_000)
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     result = {
         "command": f"python benchmarks/decode_memory.py --decodes {chosen.decodes}",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {"python": platform.python_version(), "pillow": pillow_version, "numpy": np.__version__},
+        **header(),
         **watch(chosen.decodes),
         "largest_pictures": largest(),
     }

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from imgclf import CsvPixelsSource, Dataset, FolderSource, Trainer
-from imgclf._backend import versions
 from imgclf.cross_validation import out_of_fold
 from imgclf.files import write_json
 from imgclf.label_errors import find
@@ -106,6 +102,8 @@ def summary(runs: list[dict[str, object]]) -> dict[str, object]:
 
 def main() -> None:
     """Measure, and write after every run."""
+    from machine import header  # beside this script; whoever imports it from elsewhere needs no header
+
     parser = argparse.ArgumentParser(description="Plant label errors in real pictures and look for them.")
     parser.add_argument("data", type=Path, help="the folder that holds dogs_vs_cats and mnist")
     parser.add_argument("--out", type=Path, default=Path("docs/results/label_errors.json"))
@@ -117,9 +115,7 @@ def main() -> None:
     results: dict[str, object] = {}
     content = {
         "command": "python " + " ".join(["benchmarks/label_errors.py", "../shared/data", *sys.argv[2:]]),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, shared with other work",
-        "versions": versions(),
+        **header(),
         "share_planted": args.share,
         "folds": args.folds,
         "sets": results,

@@ -11,7 +11,6 @@ one of those that the pictures hold already (they are found without planting, an
 from __future__ import annotations
 
 import io
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -168,6 +167,8 @@ def speed(folder: Path) -> dict[str, float]:
 
 def main(folder: Path, target: Path) -> None:
     """Measure and write."""
+    from machine import header  # beside this script; whoever imports it from elsewhere needs no header
+
     paths = sorted(folder.rglob("*.jpg"))
     contents = [path.read_bytes() for path in paths]
     names = [path.relative_to(folder).as_posix() for path in paths]
@@ -186,7 +187,7 @@ def main(folder: Path, target: Path) -> None:
         print(name, *runs[name], sep="\n  ")
     report = {
         "command": "python benchmarks/planted_duplicates.py " + _DEFAULTS,
-        "machine": f"{platform.machine()}, 2 shared cores, Python {platform.python_version()}, NumPy {np.__version__}",
+        **header(),
         "pictures": len(paths),
         "runs": runs,
         "speed": [speed(folder) for _ in range(3)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
 
@@ -18,6 +19,8 @@ PROMISES = pytest.StashKey()
 REPORTS = pytest.StashKey()
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
+
+sys.path.append(str(Path(__file__).parents[1]))  # `benchmarks` is importable, whatever pytest was called by
 
 
 @pytest.fixture(autouse=True)

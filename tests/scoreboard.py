@@ -29,6 +29,8 @@ GROUPS = {
     ),
     "Data that cannot mislead": (
         "nasty-images",
+        "one-way-in",
+        "larger-than-memory",
         "decoder-truth",
         "decode-fuzz",
         "memory-decode",

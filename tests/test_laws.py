@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "imgclf"
 ORDER = [
     "errors",
     "files",
+    "processor",
     "state_file",
     "run_folder",
     "tables",
@@ -53,6 +54,7 @@ ORDER = [
     "interrupts",
     "recorder",
     "runs",
+    "fusing",
     "fitting",
     "settings",
     "trainer",

@@ -1,6 +1,6 @@
 """Everything that differs between TensorFlow, JAX and PyTorch: no other module names them.
 
-The rest of imgclf speaks ``keras`` or ``numpy``.  Importing this module loads no backend.
+The rest speaks ``keras`` or ``numpy``.  Importing this module loads no backend.
 """
 
 from __future__ import annotations
@@ -11,23 +11,31 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .errors import BackendError
+from .processor import has_bfloat16
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """The backends that can train, in the order in which an installed one is taken."""
 
 _SEEDED = threading.RLock()
+_AMPERE = (8, 0)  # the first of NVIDIA's compute capabilities with bfloat16
 
 Tensors = dict[str, Any]
 Function = Callable[[Tensors], tuple[Any, Any]]
+Run = Callable[[Mapping[str, Any]], Any]
+Precision = Literal["auto", "float32", "mixed_bfloat16"]
+Pass = Callable[[Mapping[str, Any], Sequence[tuple[Any, Any]]], Any]
+"""``fn(arrays, state)``: see :func:`compiled`."""
+_PADDED = (1, 8)
+"""JAX compiles each number of pictures anew: fewer are padded to one of these."""
 
 
 def choose_backend() -> None:
@@ -127,17 +135,32 @@ def value_and_grad(fn: Function, args: Mapping[str, Any]) -> tuple[Any, Any, Ten
     Returns:
         ``(scalar, aux, gradients)``, the gradients under the names of *args*.
     """
-    run = {"tensorflow": _grad_tensorflow, "jax": _grad_jax, "torch": _grad_torch}[backend()]
-    return run(fn, dict(args))
+    return {"tensorflow": _grad_tensorflow, "jax": _grad_jax, "torch": _grad_torch}[backend()](fn, dict(args))
 
 
 def no_grad() -> AbstractContextManager[object]:
     """A block in which nothing is recorded for gradients (PyTorch records unless told not to)."""
-    if backend() == "torch":
-        import torch
+    if backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
 
-        return torch.no_grad()  # type: ignore[no-any-return]
-    return contextlib.nullcontext()
+    return torch.no_grad()  # type: ignore[no-any-return]
+
+
+def compiled(fn: Pass, variables: Sequence[Any], like: Mapping[str, Any]) -> Run | None:
+    """*fn* as one compiled computation; None on PyTorch, which runs it as it is.
+
+    Compiling costs less than running once operation by operation (TensorFlow 0.04 to 0.16 s; JAX 0.4 instead of 1.7 s).
+
+    Args:
+        fn: ``fn(arrays, state)`` gives tensors; everything in and out has the pictures on its first axis.  *state*
+            says as pairs ``(variable, value)`` which values the variables have: none of them may become a constant.
+        variables: All that *fn* reads.  New values of them are seen at the next call.
+        like: Arrays as those to come, of which only the number of pictures may differ.
+    """
+    if backend() == "torch":
+        return None
+    return _compiled_jax(fn, variables) if backend() == "jax" else _compiled_tensorflow(fn, like)
 
 
 @contextlib.contextmanager
@@ -186,6 +209,59 @@ def set_torch_states(states: Mapping[str, Any]) -> None:
         torch.set_rng_state(torch.from_numpy(states["torch"]))
         if len(states["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([torch.from_numpy(state) for state in states["cuda"]])
+
+
+def has_fused_normalisation() -> bool:
+    """Whether :func:`batch_normalised` is there: PyTorch's Keras has its own, and JAX's compiler fuses by itself."""
+    return backend() == "tensorflow"
+
+
+def batch_normalised(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """*inputs* ``(n, h, w, c)`` normalised by each channel's mean and variance: ``(outputs, mean, variance)``.
+
+    The first is in the type of *inputs*; the others are float32 ``(c,)``, the variance divided by n · h · w.
+    """
+    import tensorflow as tf
+
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        inputs, tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta), epsilon=epsilon, is_training=True
+    )
+    count = tf.cast(tf.size(inputs, out_type=tf.int64) // inputs.shape[-1], tf.float32)
+    return outputs, mean, variance * (tf.maximum(count, 2) - 1) / tf.maximum(count, 2)  # the kernel divides by n − 1
+
+
+def chosen_precision(wanted: Precision) -> str:
+    """*wanted*; for ``"auto"`` bfloat16 where a GPU, a TPU or (for JAX it gains nothing) the processor has it."""
+    if wanted != "auto":
+        return wanted
+    has = {"tensorflow": _bfloat16_tensorflow, "jax": _bfloat16_jax, "torch": _bfloat16_torch}[backend()]
+    return "mixed_bfloat16" if has() else "float32"
+
+
+def _bfloat16_tensorflow() -> bool:
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        capable = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
+        return bool(min(capable) >= _AMPERE)
+    return has_bfloat16() and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() not in {"0", "false"}
+
+
+def _bfloat16_jax() -> bool:
+    import jax
+
+    if jax.default_backend() != "gpu":
+        return bool(jax.default_backend() == "tpu")
+    capable = [str(getattr(gpu, "compute_capability", "0.0")).split(".") for gpu in jax.devices()]
+    return min(tuple(int(part) for part in said if part.isdigit()) for said in capable) >= _AMPERE
+
+
+def _bfloat16_torch() -> bool:
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.get_device_capability() >= _AMPERE)
+    return has_bfloat16()
 
 
 @contextlib.contextmanager
@@ -237,13 +313,36 @@ def _grad_torch(fn: Function, args: Tensors) -> tuple[Any, Any, Tensors]:
     return value.detach(), keras.tree.map_structure(lambda tensor: tensor.detach(), aux), gradients
 
 
+def _compiled_tensorflow(fn: Pass, like: Mapping[str, Any]) -> Run:
+    import tensorflow as tf
+
+    # One graph for any number of pictures, so nothing is padded.  It refers to the variables themselves.
+    anything = {name: tf.TensorSpec((None, *array.shape[1:]), array.dtype) for name, array in like.items()}
+    return tf.function(lambda arrays: fn(arrays, ()), input_signature=[anything], autograph=False)  # type: ignore[no-any-return]
+
+
+def _compiled_jax(fn: Pass, variables: Sequence[Any]) -> Run:
+    import jax
+
+    run = jax.jit(lambda arrays, values: fn(arrays, list(zip(variables, values, strict=True))))
+
+    def padded(arrays: Mapping[str, Any]) -> Any:
+        count = len(next(iter(arrays.values())))
+        missing = next((size - count for size in _PADDED if size >= count), 0)
+        # The last picture again: zeros could be what a network divides by.
+        whole = {name: np.concatenate([array, *[array[-1:]] * missing]) for name, array in arrays.items()}
+        found = run(whole, [variable.value for variable in variables])
+        return jax.tree.map(lambda array: np.asarray(array)[:count], found)
+
+    return padded
+
+
 def package_version(package: str) -> str:
     """The installed version of *package*, ``"unknown"`` where it is not installed under a name of its own."""
     from importlib.metadata import PackageNotFoundError, version
 
     others = {"tensorflow": ("tensorflow-cpu", "tf-nightly"), "keras": ("keras-nightly",)}
-    names = (package, *others.get(package, ()))
-    for name in names:
+    for name in (package, *others.get(package, ())):
         with contextlib.suppress(PackageNotFoundError):
             return version(name)
     return "unknown"

@@ -1,6 +1,7 @@
 """``Dataset`` + ``Augmentation`` → batches for Keras; a batch is a pure function of (seed, step).
 
-In: uint8 pictures.  Out: ``(float32 pixels 0..255, labels, weights)``, in an order that only the seed decides.
+In: uint8 pictures.  Out: ``(uint8 pixels, labels, weights)``, in an order that only the seed decides.  The network's
+input, which is float32 0..255, converts the pixels: a quarter of the bytes goes through the queues.
 Keras looks at batches before the first epoch, and its own shuffling follows other seeds than yours; so nothing here
 has a state, and ``fit`` is called with ``shuffle=False``.
 """
@@ -20,7 +21,7 @@ from .augmentation import Augmentation
 from .dataset import Dataset
 from .errors import OptionError
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]
+Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 
 class Batches(keras.utils.PyDataset):
@@ -114,7 +115,7 @@ class Batches(keras.utils.PyDataset):
             pictures = self.augmentation(pictures, seed=self.seed, epoch=passed, indices=positions)
         labels = self.dataset.labels[positions]
         weights = np.ones(len(labels), np.float32) if self.class_weights is None else self.class_weights[labels]
-        return pictures.astype(np.float32), labels, weights
+        return pictures, labels, weights
 
     def positions(self, step: int) -> tuple[npt.NDArray[np.int64], int]:
         """Which pictures step *step* takes, as positions in the set, and the number of the pass (from 0)."""

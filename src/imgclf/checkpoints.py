@@ -131,7 +131,9 @@ def _encoded(value: Any, place: str, arrays: Arrays) -> Any:
     if isinstance(value, dict):
         pairs = [[_encoded(key, place, arrays), _encoded(item, place, arrays)] for key, item in value.items()]
         return {"dict": pairs}
-    if isinstance(value, (list, tuple, set)):
+    if isinstance(value, set):  # its order depends on how it came about, and equal states must have equal bytes
+        return {"set": sorted((_encoded(item, place, arrays) for item in value), key=repr)}
+    if isinstance(value, (list, tuple)):
         return {type(value).__name__: [_encoded(item, place, arrays) for item in value]}
     return value
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from . import _backend
+from ._backend import Precision
+from .architectures.blueprint import origin
 from .architectures.own import ensure_probabilities, input_shape, output_units
 from .dataset import Dataset
 from .errors import DatasetError, ModelFileError, OptionError, listed
@@ -125,6 +128,36 @@ class Classifier:
         matched = dataset.with_class_names(self.class_names)
         said = self.predict(matched)
         return Evaluation(said.keys, said.probabilities, said.class_names, matched.labels)
+
+    def with_precision(self, precision: Precision = "auto") -> Classifier:
+        """The same classifier computing in another precision: a network of its own, with the same weights.
+
+        In bfloat16, on a processor or GPU that has it, a network answers about three times as fast.  Its numbers have
+        eight binary digits there: a probability may differ by a hundredth or two, and where two classes are nearly
+        even, the answer.  :meth:`evaluate` says what it is worth.
+
+        Args:
+            precision: ``"float32"``, which is exact; ``"mixed_bfloat16"``; or ``"auto"``: the second where the machine
+                is made for it, else the first.
+
+        Raises:
+            OptionError: another precision than these, or a network that the registry did not build.
+        """
+        if precision not in get_args(Precision):
+            raise OptionError(
+                f"precision is {precision!r}; expected one of {', '.join(map(repr, get_args(Precision)))}."
+            )
+        if (made := origin(self.model)) is None:
+            raise OptionError(
+                f"network {self.model.name!r} is not as the registry builds it, and keeps the precision that it was "
+                "built in. Build it under another dtype policy of Keras."
+            )
+        blueprint, architecture = made
+        before = _backend.random_states()
+        model = architecture.build_again(replace(blueprint, policy=_backend.chosen_precision(precision)))
+        _backend.set_random_states(before)
+        model.set_weights(self.model.get_weights())
+        return replace(self, model=model)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write everything to one ``.keras`` file, whole or not at all; returns its path.

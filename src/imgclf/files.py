@@ -102,12 +102,34 @@ def open_file(path: str | os.PathLike[str]) -> BufferedReader:
         OSError: it cannot be opened.
         ValueError: there is a zero byte in the path.
     """
+    return os.fdopen(open_handle(path)[0], "rb")
+
+
+def open_handle(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """The bare handle of such a file, to be closed by the caller, and its size in bytes.
+
+    With :func:`read_handle` a small file takes a third of the time that a file object takes.
+
+    Raises:
+        IrregularFileError, OSError, ValueError: as :func:`open_file`.
+    """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise IrregularFileError(status.st_mode)
+    except BaseException:
         os.close(handle)
-        raise IrregularFileError(mode)
-    return os.fdopen(handle, "rb")
+        raise
+    return handle, status.st_size
+
+
+def read_handle(handle: int, size: int) -> bytes:
+    """What a file of *size* bytes holds, and one byte more if it has grown; less if it has shrunk."""
+    content = os.read(handle, size + 1)  # as much is set aside at once
+    while len(content) < size and (more := os.read(handle, size + 1 - len(content))):  # a network's file, a huge one
+        content += more
+    return content
 
 
 def cache_folder() -> Path:

@@ -20,6 +20,7 @@ from .architectures.blueprint import hand_on
 from .batches import Batches
 from .dataset import Dataset
 from .errors import DatasetError, OptionError, listed
+from .fusing import fused_normalisation
 from .manifest import check_class_names
 from .recorder import Recorder
 
@@ -174,7 +175,8 @@ def train_epochs(
             recorder.draws = _backend.random_states()
         called.taken = taken
         part = batches.starting_at(first * steps + taken)
-        with contextlib.closing(part), _unaveraged(model.optimizer, wanted=bool(taken)):
+        averages = _unaveraged(model.optimizer, wanted=bool(taken))
+        with contextlib.closing(part), averages, fused_normalisation(model):
             model.fit(
                 part,
                 initial_epoch=first,

@@ -164,22 +164,22 @@ def logits_recorded(leaves: Mapping[str, Any], head: Head) -> Iterator[dict[str,
         yield box
 
 
-def class_score(logits: Any, labels: npt.NDArray[np.int64] | None) -> tuple[Any, Any]:
+def class_score(logits: Any, labels: Any) -> tuple[Any, Any]:
     """The score of one class for each picture, and that class.
 
     Args:
         logits: Tensor ``(n, units)``.
-        labels: ``(n,)`` the classes asked for; None means the likeliest class of each picture.
+        labels: ``(n,)`` the classes asked for, array or tensor; None means the likeliest class of each picture.
 
     Returns:
         ``(scores, labels)``, tensors ``(n,)``.  With one unit the score is +z for class 1 and −z for class 0, so that
         the two explanations are each other's negative, exactly.
     """
     if logits.shape[-1] == 1:
-        positive = logits[:, 0] > 0 if labels is None else ops.convert_to_tensor(labels == 1)
+        positive = logits[:, 0] > 0 if labels is None else ops.equal(ops.convert_to_tensor(labels), 1)
         sign = ops.where(positive, ops.ones_like(logits[:, 0]), -ops.ones_like(logits[:, 0]))
         return logits[:, 0] * sign, ops.cast(positive, "int32")
-    chosen = ops.argmax(logits, axis=-1) if labels is None else ops.convert_to_tensor(labels.astype(np.int32))
+    chosen = ops.argmax(logits, axis=-1) if labels is None else ops.cast(labels, "int32")
     return ops.sum(logits * ops.one_hot(chosen, logits.shape[-1], dtype=logits.dtype), axis=-1), chosen
 
 

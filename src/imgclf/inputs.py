@@ -1,14 +1,15 @@
 """Whatever pictures a user gives → keys and uint8 arrays of one size, some at a time.
 
 In: a path, a folder, a list of paths or arrays, an array, a ``Dataset``.  Out: chunks that a network can take, prepared
-by the same functions as the training pictures.
+by the same function as the training pictures.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,16 +20,21 @@ from typing_extensions import TypeIs
 
 from .dataset import Dataset
 from .errors import ImageError, OptionError, about, with_reasons
-from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, fit_image, read_image
+from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, fit_image, prepare_image
 from .sources.listing import list_pictures
 from .sources.paths import printable
 from .store import cores
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
 Pictures: TypeAlias = Picture | Dataset | Sequence[Picture]
-"""One picture or many: a file, its bytes, a folder of files, Pillow pictures, uint8 arrays, a ``Dataset``."""
+"""One picture or many: a file, its bytes, a folder of files, Pillow pictures, uint8 arrays, a ``Dataset``.
+
+Files and bytes become exactly what they became in training.  Arrays and Pillow pictures are taken at their full size,
+from which a large JPEG may differ by a grey level or so: see :func:`~imgclf.images.prepare_image`."""
 
 Chunk = tuple[list[str], Pixels]
+
+_AHEAD = 2  # chunks that are prepared while one is worked on
 
 
 def chunks(given: Pictures, spec: ImageSpec, size: int = 32) -> Iterator[Chunk]:
@@ -43,8 +49,9 @@ def chunks(given: Pictures, spec: ImageSpec, size: int = 32) -> Iterator[Chunk]:
     """
     if isinstance(given, Dataset):
         return _from_dataset(given, spec, size)
-    keys, readers = _readers(given)
-    return _from_readers(keys, readers, spec, size)
+    items = _items(given)
+    keys = [printable(os.fspath(item)) if _is_path(item) else str(at) for at, item in enumerate(items)]
+    return _from_items(keys, items, spec, size)
 
 
 def gathered(given: Pictures, spec: ImageSpec) -> tuple[npt.NDArray[np.str_], Pixels]:
@@ -65,39 +72,50 @@ def _from_dataset(dataset: Dataset, spec: ImageSpec, size: int) -> Iterator[Chun
         yield [str(key) for key in dataset.keys[positions.start : positions.stop]], dataset.pictures(positions)
 
 
-def _from_readers(
-    keys: Sequence[str], readers: Sequence[Callable[[], npt.NDArray[Any]]], spec: ImageSpec, size: int
-) -> Iterator[Chunk]:
-    with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(keys), size):
-            chunk = range(start, min(start + size, len(keys)))
-            results = list(pool.map(lambda position: _prepared(keys[position], readers[position], spec), chunk))
-            faults = [result for result in results if isinstance(result, str)]
-            if faults:
-                head = f"{len(faults)} of {len(keys):,} pictures cannot be read:"
-                raise ImageError(with_reasons(head, faults) if len(keys) > 1 else faults[0])
-            yield [keys[position] for position in chunk], np.stack([r for r in results if not isinstance(r, str)])
+def _from_items(keys: Sequence[str], items: Sequence[Picture], spec: ImageSpec, size: int) -> Iterator[Chunk]:
+    for start, results in _in_turn(keys, items, spec, size):
+        faults = [result for result in results if isinstance(result, str)]
+        if faults:
+            head = f"{len(faults)} of {len(keys):,} pictures cannot be read:"
+            raise ImageError(with_reasons(head, faults) if len(keys) > 1 else faults[0])
+        pictures = [result for result in results if not isinstance(result, str)]
+        yield list(keys[start : start + size]), np.stack(pictures)
 
 
-def _prepared(key: str, read: Callable[[], npt.NDArray[Any]], spec: ImageSpec) -> Pixels | str:
+def _in_turn(
+    keys: Sequence[str], items: Sequence[Picture], spec: ImageSpec, size: int
+) -> Iterator[tuple[int, list[Pixels | str]]]:
+    """The start of each chunk and what became of its pictures; while it is worked on, threads prepare the next ones."""
+    if len(items) == 1:  # a thread would take as long as the picture
+        yield 0, [_prepared(keys[0], items[0], spec)]
+        return
+    ahead: deque[tuple[int, list[Future[Pixels | str]]]] = deque()
+    pool = ThreadPoolExecutor(cores())
     try:
-        return fit_image(read(), spec)
+        for start in range(0, len(items), size):
+            part = zip(keys[start : start + size], items[start : start + size], strict=True)
+            ahead.append((start, [pool.submit(_prepared, key, item, spec) for key, item in part]))
+            if len(ahead) > _AHEAD:
+                yield _finished(*ahead.popleft())
+        while ahead:
+            yield _finished(*ahead.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _finished(start: int, pending: list[Future[Pixels | str]]) -> tuple[int, list[Pixels | str]]:
+    return start, [future.result() for future in pending]
+
+
+def _prepared(key: str, item: Picture, spec: ImageSpec) -> Pixels | str:
+    try:
+        return fit_image(item, spec) if isinstance(item, np.ndarray) else prepare_image(item, spec)
     except ImageError as error:
         return about(key, str(error))
 
 
-def _readers(given: object) -> tuple[list[str], list[Callable[[], npt.NDArray[Any]]]]:
-    items = _items(given)
-    keys = [printable(os.fspath(item)) if _is_path(item) else str(at) for at, item in enumerate(items)]
-    return keys, [_reader(item) for item in items]
-
-
 def _is_path(item: object) -> TypeIs[str | os.PathLike[str]]:
     return isinstance(item, (str, os.PathLike))
-
-
-def _reader(item: Picture) -> Callable[[], npt.NDArray[Any]]:
-    return (lambda: item) if isinstance(item, np.ndarray) else (lambda: read_image(item))
 
 
 def _items(given: object) -> list[Picture]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from . import skeleton
 from .decoding import Metered
 from .errors import ImageError
-from .files import IrregularFileError, open_file
+from .files import IrregularFileError, open_handle, read_handle
 from .formats import FORMATS, format_of, remedy, what_else
 from .pillow_settings import pinned
 
@@ -29,12 +30,37 @@ MAX_BYTES = 400_000_000
 _KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISLNK, "link"))
 
 
+class Room:
+    """Room for so many pixels at a time, for all threads together; a picture that is larger is decoded alone.
+
+    Sixteen threads with a picture of 12 million pixels each would take a gigabyte.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._most, self._taken = pixels, 0
+        self._door, self._change = threading.Lock(), threading.Condition()
+
+    @contextlib.contextmanager
+    def of(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for *pixels*, and keep it."""
+        wanted = min(pixels, self._most)
+        with self._door, self._change:  # the door: small pictures do not overtake a large one for ever
+            self._change.wait_for(lambda: self._taken + wanted <= self._most)
+            self._taken += wanted
+        try:
+            yield
+        finally:
+            with self._change:
+                self._taken -= wanted
+                self._change.notify_all()
+
+
 def named(source: str | os.PathLike[str] | bytes) -> tuple[str, bytes]:
     """What a message calls *source*, and its bytes."""
     if isinstance(source, bytes):
         return "this picture", source
     name = repr(os.fspath(source))
-    return name, _file_content(Path(source), name)
+    return name, _file_content(source, name)
 
 
 @contextlib.contextmanager
@@ -94,26 +120,26 @@ def explained(name: str, content: bytes) -> Iterator[None]:
         raise ImageError(f"{name} is damaged and cannot be decoded: {cause}. Restore it, or remove it.") from error
 
 
-def _file_content(path: Path, name: str) -> bytes:
+def _file_content(path: str | os.PathLike[str], name: str) -> bytes:
     """All bytes of a regular file, opened once."""
     try:
-        file = open_file(path)
+        handle, size = open_handle(path)
     except IrregularFileError as error:
         kind = next((word for test, word in _KINDS if test(error.mode)), "device")
         raise ImageError(f"{name} is no regular file but a {kind}. Give the path of a picture.") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         cause = getattr(error, "strerror", None) or error
-        if isinstance(error, FileNotFoundError) and path.is_symlink():
+        if isinstance(error, FileNotFoundError) and Path(path).is_symlink():
             cause = "it is a link to something that is not there"
         raise ImageError(f"{name} cannot be opened: {cause}. Check the path and its permissions.") from None
     try:
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_BYTES:
-                raise ImageError(f"{name} has {size:,} bytes, more than the {MAX_BYTES:,} that are read.")
-            content = file.read(size + 1)  # as much is set aside at once
+        if size > MAX_BYTES:
+            raise ImageError(f"{name} has {size:,} bytes, more than the {MAX_BYTES:,} that are read.")
+        content = read_handle(handle, size)
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror}. Check the disk, or restore it.") from None
+    finally:
+        os.close(handle)
     if not content:
         raise ImageError(f"{name} is empty (0 bytes). Restore it, or remove it.")
     return content

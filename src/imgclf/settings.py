@@ -12,12 +12,12 @@ from typing import Any, Literal, get_args
 import keras
 import numpy as np
 
+from ._backend import Precision
 from .architectures import Architecture, Head
 from .augmentation import Augmentation
 from .errors import listed
 
 Monitor = Literal["val_accuracy", "val_loss"]
-Precision = Literal["float32", "mixed_bfloat16"]
 Verbosity = Literal["auto", 0, 1, 2]
 
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "muon", "nadam", "rmsprop", "sgd")
@@ -45,7 +45,7 @@ def faults(trainer: Any) -> Iterator[str]:
         yield f"architecture is {trainer.architecture!r}; expected a name, an Architecture or a Keras model"
     if own and (trainer.options or trainer.head):
         yield "options and head are for registered architectures; a model of your own comes with its own"
-    if own and trainer.precision != "float32":
+    if own and trainer.precision == "mixed_bfloat16":
         yield "precision is for registered architectures; a model of your own was built in its own"
     if wrong := [callback for callback in trainer.callbacks if not isinstance(callback, keras.callbacks.Callback)]:
         yield f"callbacks hold {listed(wrong)}; expected Keras callbacks"
@@ -102,7 +102,7 @@ RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "early_stopping_monitor": _MONITORS,
     "reduce_lr_monitor": _MONITORS,
     "head": (lambda value: value is None or value in get_args(Head), "'sigmoid', 'softmax' or None"),
-    "precision": (lambda value: value in get_args(Precision), "'float32' or 'mixed_bfloat16'"),
+    "precision": (lambda value: value in get_args(Precision), "'auto', 'float32' or 'mixed_bfloat16'"),
     "seed": (lambda value: type(value) is int and 0 <= value < 2**32, "a whole number from 0 to 2³² − 1"),
     "class_weights": (
         lambda value: value in (None, "balanced") or (isinstance(value, Mapping) and all(map(_number, value.values()))),

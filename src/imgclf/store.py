@@ -1,7 +1,7 @@
 """A source's pictures, decoded once: one uint8 array, in memory or as a memory map in the cache folder.
 
 In: a source, its keys, an ``ImageSpec``.  Out: a ``Store``: the pixels, and which pictures could not be read and why.
-Decoding takes 1 to 3 ms a picture and a memory map gives back tens of thousands a second, so it is worth keeping.
+Decoding takes about 1 ms a picture and a memory map gives back tens of thousands a second, so it is worth keeping.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
+import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +26,19 @@ from PIL import __version__ as pillow_version
 
 from .errors import DatasetError, ImgclfError
 from .files import cache_folder, write_json
-from .images import ImageSpec, Pixels, fit_image
+from .images import ImageSpec, Pixels
 from .sources import DatasetSource
+from .sources.base import prepared
 from .tables import visible
 
-_FORMAT = 2  # raise it when read_image or fit_image begin to give other pixels
+_FORMAT = 3  # raise it when prepare_image, read_image or fit_image begin to give other pixels
 _KEEP_DAYS = 30  # a decoded set that nobody used for so long is removed when the next one is written
 _LITTER_DAYS = 1  # as is a half-decoded one, whose process was killed
 _ROOM = 2**28  # bytes that are left free on the disk
 _BAR_FROM = 200  # pictures; fewer are decoded before a bar could be read
 _RUN = 16  # pictures in one task of a thread: a task each would cost more memory than small pictures do
-_THREADS = 8  # at most: a large picture takes hundreds of megabytes while it is decoded
+_FLUSH = 2**26  # bytes that wait to be written to the disk while pictures are decoded
+_THREADS = 8  # at most: a sixth of the time is Python's, one thread at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,7 @@ def decode(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, *, cache
             return Store(pixels, {})
     elif cache and callable(getattr(source, "fingerprint", None)):
         return _cached(source, keys, spec, progress)
-    return _filled(_empty_array(len(keys), spec), source, keys, spec, progress)
+    return _in_memory(source, keys, spec, progress)
 
 
 def cores() -> int:
@@ -98,7 +102,7 @@ def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progres
     except OSError as error:
         why = f"{error}. Set IMGCLF_CACHE to a folder with room, or pass cache=False"
     warnings.warn(f"the decoded pictures are held in memory, not in {folder.parent}: {why}.", stacklevel=4)
-    return _filled(_empty_array(len(keys), spec), source, keys, spec, progress)
+    return _in_memory(source, keys, spec, progress)
 
 
 def _mapped(folder: Path, count: int, spec: ImageSpec) -> Store | None:
@@ -121,14 +125,51 @@ def _fill_folder(folder: Path, source: DatasetSource, keys: Sequence[str], spec:
     size = len(keys) * int(np.prod(spec.shape))
     if (free := shutil.disk_usage(folder).free) < size + _ROOM:
         raise OSError(f"{free:,} bytes are free and {size + _ROOM:,} are needed")
-    path = folder / "images.npy"
-    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(keys), *spec.shape))
-    if hasattr(os, "posix_fallocate"):  # a disk that fills up under a sparse map kills the process
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    store = _filled(images, source, keys, spec, progress)
-    images.flush()
-    write_json(folder / "failed.json", {str(position): reason for position, reason in store.failed.items()})
+    with _Pictures(folder / "images.npy", (len(keys), *spec.shape)) as pictures:
+        failed = _fill(pictures.put, source, keys, spec, progress)
+    write_json(folder / "failed.json", {str(position): reason for position, reason in failed.items()})
+
+
+class _Pictures:
+    """An array file ``.npy`` of uint8 that threads fill, picture by picture; at the end of the block it is on the disk.
+
+    It is written, not mapped: a new page of a map costs a fault for every 4 KB, together a sixth of the time of
+    decoding to 150×150; and a disk that fills up is an ``OSError``, where a map kills the process.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)  # the header, and the size
+        self._size, whole = math.prod(shape[1:]), path.stat().st_size
+        self._start = whole - math.prod(shape)
+        self._file = path.open("r+b", buffering=0)
+        self._lock, self._waiting = threading.Lock(), 0
+        self._flushing, self._flushes = ThreadPoolExecutor(1), list[Future[None]]()
+        if hasattr(os, "posix_fallocate"):  # else a full disk would show late
+            os.posix_fallocate(self._file.fileno(), 0, whole)
+
+    def put(self, position: int, pixels: Pixels) -> None:
+        """Write one picture, uint8 of the shape of one, to its place."""
+        rest = np.ascontiguousarray(pixels).data.cast("B")
+        with self._lock:
+            self._file.seek(self._start + position * self._size)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._waiting += self._size
+            if self._waiting > _FLUSH:  # now and then, beside decoding: all at the end takes a tenth of the time
+                self._waiting = 0
+                self._flushes.append(self._flushing.submit(os.fsync, self._file.fileno()))
+
+    def __enter__(self) -> _Pictures:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._flushing.shutdown(cancel_futures=True)
+        with self._file:
+            if kind is None:
+                for flush in self._flushes:
+                    if not flush.cancelled():
+                        flush.result()  # a disk says only once that it has lost something
+                os.fsync(self._file.fileno())
 
 
 def _put(made: Path, folder: Path, aside: Path | None) -> None:
@@ -140,7 +181,15 @@ def _put(made: Path, folder: Path, aside: Path | None) -> None:
         made.rename(folder)
 
 
-def _filled(images: Pixels, source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:
+def _in_memory(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:
+    images = _empty_array(len(keys), spec)
+    return Store(images, _fill(images.__setitem__, source, keys, spec, progress))
+
+
+def _fill(
+    put: Callable[[int, Pixels], None], source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool
+) -> dict[int, str]:
+    """Give every picture that can be read to *put*, with its position; returns why the others cannot be."""
     failed: dict[int, str] = {}
 
     def fill(start: int) -> int:
@@ -150,17 +199,17 @@ def _filled(images: Pixels, source: DatasetSource, keys: Sequence[str], spec: Im
             if pixels is None:
                 failed[position] = str(reason)
             else:
-                images[position] = pixels
+                put(position, pixels)
         return len(run)
 
     in_threads(fill, range(0, len(keys), _RUN), len(keys), progress and len(keys) >= _BAR_FROM)
-    return Store(images, dict(sorted(failed.items())))
+    return dict(sorted(failed.items()))
 
 
 def _read(source: DatasetSource, key: str, spec: ImageSpec) -> tuple[Pixels | None, str | None]:
     """The picture of *key*, or why there is none."""
     try:
-        return fit_image(source.read(key), spec), None
+        return prepared(source, key, spec), None
     except ImgclfError as error:
         return None, str(error)
     except Exception as error:  # a user's own source may raise anything; its key must be named
@@ -169,17 +218,23 @@ def _read(source: DatasetSource, key: str, spec: ImageSpec) -> tuple[Pixels | No
 
 def in_threads(work: Callable[[int], int], starts: Sequence[int], total: int, bar: bool) -> None:
     """Call *work* for each of *starts*, in threads; it says how many of *total* pictures it has done."""
+    pool = ThreadPoolExecutor(cores())  # Pillow decodes and resizes outside Python's lock
+    try:
+        with _bar(total) if bar else contextlib.nullcontext(lambda _: None) as advance:
+            for done in pool.map(work, starts):
+                advance(done)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    pool = ThreadPoolExecutor(cores())  # Pillow decodes and resizes outside Python's lock
-    try:
-        with Progress(console=Console(stderr=True), transient=True, disable=not bar) as progress:
-            task = progress.add_task("decoding", total=total)
-            for done in pool.map(work, starts):
-                progress.advance(task, done)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("decoding", total=total)
+        yield lambda done: progress.advance(task, done)
 
 
 def _empty_array(count: int, spec: ImageSpec) -> Pixels:

@@ -10,7 +10,7 @@ import functools
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,15 +128,38 @@ def watched(leaves: Mapping[str, Any], on_call: OnCall) -> Iterator[None]:
         yield
 
 
-def forward(model: Any, images: Any) -> Any:
+class _Lent(keras.StatelessScope):
+    """A scope in which variables have the values that are lent, and the others cannot be read.
+
+    What is compiled would keep such a value for good.
+    """
+
+    def get_current_value(self, variable: Any) -> Any:
+        value = super().get_current_value(variable)
+        if value is None:
+            raise LookupError(
+                f"the layers use the variable {variable.path!r}, which is not among the model's variables"
+            )
+        return value
+
+
+def forward(model: Any, images: Any, state: Sequence[tuple[Any, Any]] = ()) -> Any:
     """The model's one output for *images* ``(n, h, w, c)``, in inference mode, leaving no state behind.
 
     Inside a ``StatelessScope`` no variable changes and ``add_loss`` keeps nothing.  Rematerialisation is switched off:
     it would trace the layers a second time.
+
+    Args:
+        model: A built Keras model.
+        images: ``(n, h, w, c)``.
+        state: Values to compute with, as pairs of variable and value; empty means the variables' own.
+
+    Raises:
+        LookupError: *state* lacks a variable.
     """
     everything = {id(part): part for part in [*model._flatten_layers(), *(leaf for _, leaf in walk(model))]}
     remat = [part for part in everything.values() if part.__dict__.get("_remat_mode") is not None]
-    with shadowed((part, "_remat_mode", None) for part in remat), keras.StatelessScope():
+    with shadowed((part, "_remat_mode", None) for part in remat), _Lent(state) if state else keras.StatelessScope():
         return model(keras.ops.convert_to_tensor(images), training=False)
 
 

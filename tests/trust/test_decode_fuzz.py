@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import decode_fuzz as fuzzer
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "decode_fuzz.py"
 MUTANTS = 20_000  # about ten seconds on one core
 PROMISE = pytest.mark.promise(
     "decode-fuzz", "Pictures damaged at random give a picture or an ImageError, never more than 2 s, and memory is flat"
 )
 
 
-@pytest.fixture
-def fuzzer():
-    found = importlib.util.spec_from_file_location(BENCHMARK.stem, BENCHMARK)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
 @PROMISE
-def test_some_thousand_mutants(fuzzer, record_property):
+def test_some_thousand_mutants(record_property):
     seen = fuzzer.fuzz(20260, range(MUTANTS), math.inf)
     refused = seen["mutants"] - seen["outcomes"]["picture"]
     record_property(
@@ -40,13 +30,13 @@ def test_some_thousand_mutants(fuzzer, record_property):
     assert seen["resident_mb"][-1] - seen["resident_mb"][0] < 100
 
 
-def test_a_mutant_is_the_same_everywhere(fuzzer):
+def test_a_mutant_is_the_same_everywhere():
     seeds = fuzzer.seeds()
     assert fuzzer.mutant(seeds, 1, 7) == fuzzer.mutant(seeds, 1, 7) != fuzzer.mutant(seeds, 1, 8)
     assert all(fuzzer.examine(seed) == "picture" for seed in seeds)
 
 
-def test_a_decoder_that_lets_an_error_through_is_found(fuzzer, monkeypatch):
+def test_a_decoder_that_lets_an_error_through_is_found(monkeypatch):
     def careless(content):
         if len(content) % 7 == 0:
             raise IndexError(len(content))

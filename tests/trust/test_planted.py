@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import sys
 import time
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import planted_duplicates as planting
 from PIL import Image, ImageDraw
 
 from imgclf import Dataset, health
@@ -25,18 +23,6 @@ FOUND = (
 )
 LEAKS = "Planted leaks between training and test are found: exact ones are errors, near ones warnings."
 FLAT = "Checking thousands of pictures keeps no decoded picture in memory."
-
-
-def _script():
-    path = Path(__file__).parents[2] / "benchmarks" / "planted_duplicates.py"
-    spec = importlib.util.spec_from_file_location("planted_duplicates", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-planting = _script()
 
 
 def drawn(count):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from benchmarks.label_errors import planted
 from squares import squares
 
 from imgclf.cross_validation import out_of_fold
@@ -15,15 +14,6 @@ from imgclf.sources import CsvPixelsSource, FolderSource
 from imgclf.trainer import Trainer
 
 ROW, PROMISE = "label-errors", "planted label errors in pictures are found; recall and precision are reported"
-
-
-def planted(data, share, seed):
-    """The set with *share* of its labels changed, and where."""
-    rng = np.random.default_rng(seed)
-    changed = rng.permutation(len(data))[: round(share * len(data))]
-    labels = data.labels.copy()
-    labels[changed] = (labels[changed] + rng.integers(1, len(data.class_names), len(changed))) % len(data.class_names)
-    return replace(data, labels=labels), changed
 
 
 def figures(data, changed, trainer, folds, seed=42):

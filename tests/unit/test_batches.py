@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -27,7 +28,7 @@ def test_a_pass_shows_every_picture_once_with_its_label():
     assert passes[0] != passes[1] != passes[2]
     for step in range(9):
         pixels, labels, weights = batches[step]
-        assert (pixels.dtype, weights.tolist()) == (np.float32, [1.0] * len(labels))
+        assert (pixels.dtype, weights.tolist()) == (np.uint8, [1.0] * len(labels))
         assert labels.tolist() == [number % 3 for number in shown(batches[step])]
 
 
@@ -78,3 +79,12 @@ def test_classes_are_weighted():
 def test_a_batch_holds_something():
     with pytest.raises(OptionError, match="at least 1"):
         Batches(numbered(), batch_size=0)
+
+
+def test_whole_numbers_reach_the_network_as_the_same_pixels():
+    """A network's input is float32: what it is given as uint8 it sees as 0..255, and not scaled or wrapped around."""
+    pixels = keras.Input((2, 2, 3))
+    network = keras.Model(pixels, keras.layers.Rescaling(0.5, offset=-0.25)(pixels))
+    whole = np.arange(240, 252, dtype=np.uint8).reshape(1, 2, 2, 3)
+    seen = keras.ops.convert_to_numpy(network(whole, training=True))
+    np.testing.assert_array_equal(seen, whole.astype(np.float32) * 0.5 - 0.25)

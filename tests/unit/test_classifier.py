@@ -7,6 +7,7 @@ from keras import layers
 from PIL import Image
 from squares import squares
 
+from imgclf import _backend
 from imgclf.architectures import registry
 from imgclf.classifier import Classifier
 from imgclf.dataset import Dataset
@@ -166,3 +167,33 @@ def test_what_does_not_fit_together_is_refused(sigmoid):
         Classifier(sigmoid.model, NAMES, ImageSpec((8, 8)))
     with pytest.raises(OptionError, match="Change its last layer"):
         Classifier(sigmoid.model, ("a", "b", "c"), sigmoid.spec)
+
+
+def test_another_precision_has_the_same_weights_and_nearly_the_same_answers(sigmoid):
+    images, _ = squares(24)
+    exact = sigmoid.predict(images).probabilities
+    states = _backend.random_states()
+    coarse = sigmoid.with_precision("mixed_bfloat16")
+    assert str(states) == str(_backend.random_states())
+    assert coarse.model.get_layer("conv1").compute_dtype == "bfloat16"
+    assert sigmoid.model.get_layer("conv1").compute_dtype == "float32"
+    assert (coarse.class_names, coarse.spec, coarse.provenance) == (
+        sigmoid.class_names,
+        sigmoid.spec,
+        sigmoid.provenance,
+    )
+    said = coarse.predict(images).probabilities
+    assert said.dtype == np.float32
+    np.testing.assert_allclose(said, exact, atol=0.03)
+    assert (said != exact).any()
+    np.testing.assert_array_equal(coarse.with_precision("float32").predict(images).probabilities, exact)
+
+
+def test_a_precision_must_be_known_and_the_network_of_the_registry(sigmoid):
+    with pytest.raises(OptionError, match="'auto', 'float32', 'mixed_bfloat16'"):
+        sigmoid.with_precision("float16")
+    own = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    )
+    with pytest.raises(OptionError, match="Build it under another dtype policy"):
+        Classifier.from_keras(own, NAMES).with_precision("auto")

@@ -8,7 +8,7 @@ import pytest
 
 from imgclf import files
 from imgclf.errors import FileError
-from imgclf.files import open_file, replacing, write_json, write_text
+from imgclf.files import open_file, open_handle, read_handle, replacing, write_json, write_text
 
 
 def test_a_file_appears_whole_and_leaves_no_litter(tmp_path):
@@ -80,3 +80,21 @@ def test_only_regular_files_are_opened(tmp_path):
             open_file(tmp_path / "pipe")
     with pytest.raises(OSError, match="[Dd]irectory|[Dd]enied"):
         open_file(tmp_path)
+
+
+def test_a_handle_gives_all_of_a_file_also_piece_by_piece(tmp_path, monkeypatch):
+    (tmp_path / "x").write_bytes(bytes(range(250)))
+    for most in (1000, 7, 1):
+        read = os.read
+        monkeypatch.setattr(os, "read", lambda handle, size, most=most, read=read: read(handle, min(size, most)))
+        handle, size = open_handle(tmp_path / "x")
+        assert (size, read_handle(handle, size)) == (250, bytes(range(250)))
+        os.close(handle)
+        monkeypatch.undo()
+    handle, size = open_handle(tmp_path / "x")
+    assert read_handle(handle, 9) == bytes(range(10))  # it has grown: one byte more tells
+    os.close(handle)
+    (tmp_path / "x").write_bytes(b"")
+    handle, size = open_handle(tmp_path / "x")
+    assert read_handle(handle, 9) == b""  # it has shrunk
+    os.close(handle)

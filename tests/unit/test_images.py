@@ -4,16 +4,20 @@ import io
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from imgclf import files, opening
 from imgclf.errors import ImageError, OptionError
-from imgclf.images import ImageSpec, fit_image, inspect_image, read_image
+from imgclf.images import ImageSpec, fit_image, inspect_image, prepare_image, read_image
+from imgclf.opening import Room
 
 
 def encoded(picture, kind="PNG", **options):
@@ -287,11 +291,10 @@ import os, signal
 from PIL import Image
 from imgclf import images
 
-with images._GIVEN, images._LARGE, images._LARGE:
+with images._GIVEN, images._ROOM.of(images._MANY_PIXELS), images._ROOM._door:
     child = os.fork()
     if child == 0:
         signal.alarm(30)
-        images._MANY_PIXELS = 0
         images.read_image(Image.new("RGB", (4, 4)))
         images.read_image(open(FILE, "rb").read())
         os._exit(0)
@@ -345,25 +348,180 @@ def test_a_huge_nearly_empty_webp_is_refused():
 def test_no_more_is_asked_for_than_a_file_holds(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(Image.new("RGB", (4, 4))))
-    asked, fdopen = [], os.fdopen
+    asked, read = [], os.read
 
-    class Watched:
-        def __init__(self, *arguments, **options):
-            self.file = fdopen(*arguments, **options)
+    def watched(handle, size):
+        asked.append(size)
+        return read(handle, size)
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.file.close()
-
-        def fileno(self):
-            return self.file.fileno()
-
-        def read(self, size):
-            asked.append(size)
-            return self.file.read(size)
-
-    monkeypatch.setattr(files.os, "fdopen", Watched)
+    monkeypatch.setattr(files.os, "read", watched)
     read_image(path)
     assert asked == [path.stat().st_size + 1]
+
+
+def scene(height=480, width=640, seed=0):
+    """Something like a photograph: smooth shapes, edges and a little grain."""
+    rng = np.random.default_rng(seed)
+    rough = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
+    grain = rng.normal(0, 4, (height, width, 1))
+    pixels = np.asarray(rough).astype(float) + grain
+    pixels[height // 3 : height // 2, width // 4 : width // 2] = (250, 20, 30)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def distance(one, other):
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+FITS = [ImageSpec((50, 70), color, fit) for color in ("rgb", "grayscale") for fit in ("stretch", "crop", "pad")]
+
+
+@pytest.mark.parametrize("spec", FITS, ids=str)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_what_is_not_twice_as_large_is_prepared_as_it_is_read(kind, spec):
+    for picture in (scene(90, 80), scene(90, 80).convert("L"), scene(30, 130)):
+        content = encoded(picture, kind)
+        assert (prepare_image(content, spec) == fit_image(read_image(content), spec)).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "I;16"])
+def test_every_kind_of_pixel_is_prepared_as_it_is_read(mode, monkeypatch):
+    picture = scene(90, 120)
+    grey = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+    content = encoded(Image.fromarray(grey) if mode == "I;16" else picture.convert(mode))
+    for most in (1_000_000, 1000):  # pixels converted at a time
+        monkeypatch.setattr("imgclf.decoding._STRIP", most)
+        for spec in FITS:
+            assert (prepare_image(content, spec) == fit_image(read_image(content), spec)).all()
+
+
+@pytest.mark.parametrize("spec", FITS[:4], ids=str)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_decoded_small_and_lies_right(orientation, spec):
+    """Nearer to the picture decoded whole than a shift by a third of a pixel would be."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(scene(401, 561, orientation), "JPEG", quality=95, exif=exif)
+    whole, small = fit_image(read_image(content), spec), prepare_image(content, spec)
+    assert small.dtype == np.uint8
+    assert small.shape == spec.shape
+    assert small.flags.c_contiguous
+    assert distance(small, whole) < min(
+        1.5, distance(whole, shifted(whole, 0)) / 3, distance(whole, shifted(whole, 1)) / 3
+    )
+
+
+def shifted(pixels, axis):
+    return np.roll(pixels, 1, axis)
+
+
+def scales_of(content, spec, monkeypatch):
+    seen = []
+    draft = JpegImagePlugin.JpegImageFile.draft
+
+    def watched(self, mode, size):
+        before = self.size
+        result = draft(self, mode, size)
+        seen.append(round(before[0] / self.width))
+        return result
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "draft", watched)
+    prepare_image(content, spec)
+    monkeypatch.undo()
+    return seen or [1]
+
+
+@pytest.mark.parametrize(
+    ("size", "spec", "scale"),
+    [
+        ((100, 100), ImageSpec((51, 50)), 1),
+        ((100, 100), ImageSpec((50, 50)), 2),
+        ((99, 400), ImageSpec((50, 50)), 1),
+        ((399, 399), ImageSpec((100, 100)), 2),
+        ((400, 400), ImageSpec((100, 100)), 4),
+        ((800, 6000), ImageSpec((100, 100)), 8),
+        ((1600, 1600), ImageSpec((100, 100)), 8),
+        ((8, 8), ImageSpec((1, 1)), 8),
+        ((100, 400), ImageSpec((50, 50), fit="crop"), 2),
+        ((100, 400), ImageSpec((50, 50), fit="pad"), 8),
+        ((100, 100), ImageSpec((200, 200)), 1),
+    ],
+)
+def test_no_picture_is_decoded_smaller_than_wanted(size, spec, scale, monkeypatch):
+    assert scales_of(encoded(scene(*size), "JPEG"), spec, monkeypatch) == [scale]
+
+
+def test_only_a_jpeg_is_decoded_small(monkeypatch):
+    for kind in ("PNG", "WEBP", "BMP", "GIF"):
+        assert scales_of(encoded(scene(), kind), ImageSpec((8, 8)), monkeypatch) == [1]
+    given = Image.open(io.BytesIO(encoded(scene(), "JPEG")))
+    assert (prepare_image(given, ImageSpec((8, 8))) == fit_image(read_image(given), ImageSpec((8, 8)))).all()
+    assert given.size == (640, 480)  # it is the user's
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_blocks": 3}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_kinds_of_jpeg_are_decoded_small(mode, options):
+    content = encoded(scene().convert(mode), "JPEG", **options)
+    spec = ImageSpec((50, 70))
+    assert distance(prepare_image(content, spec), fit_image(read_image(content), spec)) < 1.5
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("ending", [b"", b"\xff\xd9"])
+def test_what_is_cut_is_refused_at_every_scale(mode, options, ending):
+    """The verdict on a file does not depend on the size wanted, wherever it is cut, and where it is given an end."""
+    content = encoded(scene(240, 330).convert(mode), "JPEG", quality=90, **options)
+    refused = 0
+    for cut in np.linspace(300, len(content) - 3, 25).astype(int):
+        given = content[:cut] + ending
+        verdicts = {_verdict(lambda given=given: read_image(given))}
+        verdicts |= {
+            _verdict(lambda given=given, side=side: prepare_image(given, ImageSpec((side, side))))
+            for side in (200, 110, 60, 20)
+        }
+        assert len(verdicts) == 1, (cut, verdicts)
+        refused += verdicts != {""}
+    assert refused > 20 or (ending and "progressive" in options)
+
+
+def _verdict(call):
+    try:
+        call()
+    except ImageError as error:
+        return str(error)
+    return ""
+
+
+def test_limits_are_those_of_the_full_size(monkeypatch):
+    content = encoded(scene(), "JPEG")
+    monkeypatch.setattr(opening, "MAX_PIXELS", 300_000)
+    with pytest.raises(ImageError, match="more pixels than the 300,000"):
+        prepare_image(content, ImageSpec((8, 8)))
+    scans = encoded(scene(), "JPEG", progressive=True)
+    monkeypatch.undo()
+    monkeypatch.setattr("imgclf.decoding._SCANS", 640 * 480 * 5)
+    with pytest.raises(ImageError, match="scans of 640 × 480"):
+        prepare_image(scans, ImageSpec((8, 8)))
+
+
+def test_there_is_room_for_so_many_pixels_at_a_time():
+    room, most, held, lock = Room(100), [0], [0], threading.Lock()
+
+    def work(pixels):
+        with room.of(pixels):
+            with lock:
+                held[0] += min(pixels, 100)
+                most[0] = max(most[0], held[0])
+            time.sleep(0.001)
+            with lock:
+                held[0] -= min(pixels, 100)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(work, [30, 60, 1000, 1, 99] * 8))
+    assert 60 < most[0] <= 100
+    with pytest.raises(ZeroDivisionError), room.of(100):
+        raise ZeroDivisionError
+    with room.of(100):
+        pass

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 from squares import squares
 
+from imgclf import inputs
 from imgclf.dataset import Dataset
 from imgclf.errors import ImageError, OptionError
 from imgclf.images import ImageSpec, fit_image, read_image
@@ -122,3 +124,39 @@ def test_all_broken_pictures_of_a_chunk_are_named(square_folder):
 def test_what_is_no_picture_is_said(given):
     with pytest.raises(OptionError, match="expected"):
         gathered(given)
+
+
+def test_the_next_pictures_are_prepared_meanwhile_in_their_order_and_only_a_few(monkeypatch):
+    prepared = []
+
+    def slow(key, item, spec):
+        prepared.append(int(key))
+        return np.full(spec.shape, int(key), np.uint8)
+
+    monkeypatch.setattr(inputs, "_prepared", slow)
+    given, spec = [np.zeros((2, 2, 3), np.uint8)] * 100, ImageSpec((2, 2))
+    served = []
+    for keys, pictures in inputs.chunks(given, spec, 10):
+        assert pictures[:, 0, 0, 0].tolist() == [int(key) for key in keys]
+        served += [int(key) for key in keys]
+        assert max(prepared) < len(served) + 30  # memory holds some chunks, and never all pictures
+    assert served == list(range(100))
+
+
+def test_who_stops_half_way_leaves_no_work_behind(monkeypatch):
+    prepared, allowed = [], threading.Semaphore(4)
+
+    def slow(key, item, spec):
+        allowed.acquire()
+        prepared.append(key)
+        return np.zeros(spec.shape, np.uint8)
+
+    monkeypatch.setattr(inputs, "_prepared", slow)
+    served = inputs.chunks([np.zeros((2, 2, 3), np.uint8)] * 100, ImageSpec((2, 2)), 2)
+    next(served)
+    closing = threading.Thread(target=served.close)
+    closing.start()
+    allowed.release(200)
+    closing.join(10)
+    assert not closing.is_alive()
+    assert len(prepared) < 20

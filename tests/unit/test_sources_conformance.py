@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from imgclf.errors import DatasetError
+from imgclf.images import ImageSpec, fit_image, prepare_image
 from imgclf.sources import (
     UNLABELLED,
     ArraySource,
@@ -28,6 +29,7 @@ from imgclf.sources import (
     FolderSource,
     Samples,
 )
+from imgclf.sources.base import prepared
 
 Make = Callable[[Path, list[int], int], DatasetSource]
 
@@ -245,12 +247,45 @@ def test_all_pictures_at_once_are_those_read_one_by_one(source: DatasetSource) -
         images[0] = 0
 
 
+@pytest.mark.parametrize(
+    "spec", [ImageSpec((5, 9)), ImageSpec((3, 3), "grayscale", "crop"), ImageSpec((9, 2))], ids=str
+)
+def test_pictures_are_prepared_as_they_are_read(source: DatasetSource, spec: ImageSpec) -> None:
+    keys = source.samples().keys.tolist()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda key: prepared(source, key, spec), keys))
+    for key, pixels in zip(keys, together, strict=True):
+        assert pixels.dtype == np.uint8
+        assert pixels.shape == spec.shape
+        np.testing.assert_array_equal(pixels, fit_image(source.read(key), spec))
+
+
+def test_a_file_is_prepared_as_on_every_other_way(entry: Entry, tmp_path: Path) -> None:
+    if entry.name not in ("folder", "filename", "filename, unlabelled"):
+        pytest.skip("it has no files")
+    for number in range(4):
+        path = tmp_path / "set" / f"class {number % 2}" / f"{'cat' if number % 2 else 'dog'}.{number}.jpg"
+        write(path, np.kron(picture(number, 0), np.ones((30, 30, 1), np.uint8)))
+    source = {"folder": FolderSource, "filename": FilenameSource}.get(entry.name, unlabelled_source)(tmp_path / "set")
+    spec = ImageSpec((40, 40))
+    for key in source.samples().keys.tolist():
+        pixels = prepared(source, key, spec)
+        np.testing.assert_array_equal(pixels, prepare_image(tmp_path / "set" / key, spec))
+        assert (pixels != fit_image(source.read(key), spec)).any(), "else the shorter way is not taken"
+
+
+def unlabelled_source(root: Path) -> DatasetSource:
+    return FilenameSource(root, labelled=False)
+
+
 def test_unknown_keys_are_refused(entry: Entry, source: DatasetSource) -> None:
     if not entry.ours:
         pytest.skip("not ours")
     for key in ("", "cat", "../secret.png", "/etc/passwd", "-1", "012", "t.csv.gz:", "t.csv.gz:99", "²"):
         with pytest.raises(DatasetError, match=r"[Kk]eys"):
             source.read(key)
+        with pytest.raises(DatasetError, match=r"[Kk]eys"):
+            prepared(source, key, ImageSpec((4, 4)))
 
 
 def test_repr_is_one_short_line_and_looks_nothing_up(

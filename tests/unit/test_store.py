@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -141,8 +143,6 @@ def test_two_processes_leave_one_whole_set():
 
 
 def test_many_at_once_all_get_the_map():
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(6) as pool:
         for version in range(5):
             stores = list(pool.map(lambda _, v=version: decoded(Counting(version=str(v))), range(6)))
@@ -209,6 +209,72 @@ def test_a_full_disk_means_memory_and_a_warning(monkeypatch):
     assert type(images) is np.ndarray
     assert (images[5] == 5).all()
     assert not list(cache_folder().rglob("*.npy"))
+
+
+def test_a_disk_that_fills_up_while_pictures_are_written_means_memory_and_a_warning(monkeypatch):
+    """Not only before: others write there too."""
+    write = store._Pictures.put
+
+    def full(self, position, pixels):
+        if position == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, position, pixels)
+
+    monkeypatch.setattr(store._Pictures, "put", full)
+    with pytest.warns(UserWarning, match=r"No space left on device.*pass cache=False"):
+        images = decoded(Counting()).images
+    assert (images[:, 0, 0, 0] == range(6)).all()
+    assert not list(cache_folder().rglob("*.npy"))
+
+
+def test_pictures_are_whole_on_the_disk_however_they_are_written(monkeypatch, tmp_path):
+    """A write may take less than it is given; and what waits for the disk is flushed now and then."""
+    flushed, pictures = [], np.random.default_rng(0).integers(0, 256, (40, 5, 6, 3), np.uint8)
+    monkeypatch.setattr(store, "_FLUSH", 500)
+    fsync = store.os.fsync
+    monkeypatch.setattr(store.os, "fsync", lambda handle: flushed.append(fsync(handle)))
+
+    class Halting:
+        def __init__(self, file):
+            self.file = file
+
+        def write(self, rest):
+            return self.file.write(rest[:7])
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def __enter__(self):
+            return self.file.__enter__()
+
+        def __exit__(self, *given):
+            return self.file.__exit__(*given)
+
+    with store._Pictures(tmp_path / "a.npy", pictures.shape) as file:
+        file._file = Halting(file._file)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda position: file.put(position, pictures[position]), reversed(range(40))))
+        file._flushing.submit(int).result()
+    assert (np.load(tmp_path / "a.npy") == pictures).all()
+    assert len(flushed) == 7
+
+
+def test_a_disk_that_loses_something_on_the_way_says_so_at_the_end(monkeypatch, tmp_path):
+    """A system tells a failed write-back once only, to whoever asks first."""
+    told, fsync = [], store.os.fsync
+
+    def once(handle):
+        told.append(handle)
+        if len(told) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(handle)
+
+    monkeypatch.setattr(store.os, "fsync", once)
+    monkeypatch.setattr(store, "_FLUSH", 500)
+    with pytest.raises(OSError, match="Input/output"), store._Pictures(tmp_path / "a.npy", (40, 90)) as file:
+        for position in range(40):
+            file.put(position, np.zeros(90, np.uint8))
+        file._flushing.submit(int).result()
 
 
 def test_a_cache_folder_that_cannot_be_made_means_memory_and_a_warning(monkeypatch, tmp_path):

@@ -24,7 +24,13 @@ from imgclf.trainer import Trainer
 
 NAMES = ("top", "bottom")
 QUICK = Trainer(
-    "small_cnn", options={"filters": (8,), "dense": 0}, optimizer="adam", learning_rate=1e-2, batch_size=8, epochs=4
+    "small_cnn",
+    options={"filters": (8,), "dense": 0},
+    optimizer="adam",
+    learning_rate=1e-2,
+    batch_size=8,
+    epochs=4,
+    precision="float32",
 )
 
 NON_FINITE = pytest.mark.promise(
@@ -365,6 +371,18 @@ def test_two_runs_at_once_are_as_two_in_turn():
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(lambda _: trainer.fit(*sets(), verbose=0).history["val_loss"], range(2)))
     assert runs == [wanted, wanted]
+
+
+def test_auto_asks_the_machine(monkeypatch):
+    chosen = []
+    for policy in ("float32", "mixed_bfloat16"):
+        monkeypatch.setattr(
+            _backend, "chosen_precision", lambda wanted, policy=policy: policy if wanted == "auto" else ""
+        )
+        run = changed(precision="auto", epochs=1).fit(*sets(), verbose=0)
+        chosen.append(run.classifier.provenance["precision"])
+        assert run.classifier.model.dtype_policy.name == "float32"
+    assert chosen == ["float32", "mixed_bfloat16"]
 
 
 def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DatasetError, listed
+from ..errors import DatasetError, ImageError, listed
+from ..images import ImageSpec, Pixels, fit_image
 
 UNLABELLED = -1
 """The label of a picture whose class is not known."""
@@ -65,7 +67,8 @@ class DatasetSource(Protocol):
     ``Dataset.load(Bricks(), image_size=(32, 32))`` takes it as it is.  ``read`` is called from several threads.  A
     source may also have ``fingerprint() -> str``, a digest that no other content has: with it the decoded pictures are
     kept in the cache folder, and a second load is instant.  Or ``load_images() -> uint8 (n, h, w, c)``, in the order of
-    the keys, where it holds all its pixels anyhow.
+    the keys, where it holds all its pixels anyhow.  Or ``prepare(key, spec) -> uint8 spec.shape``, where it has a
+    shorter way to the size wanted than ``fit_image(read(key), spec)``, as files have: see :func:`prepared`.
     """
 
     @property
@@ -80,3 +83,26 @@ class DatasetSource(Protocol):
     def read(self, key: str) -> npt.NDArray[np.uint8]:
         """The picture of *key*: uint8 ``(height, width, channels)``, 1 channel (grey) or 3 (RGB), of any size."""
         ...
+
+
+def prepared(source: DatasetSource, key: str, spec: ImageSpec) -> Pixels:
+    """The picture of *key* as *spec* wants it: uint8 ``spec.shape``.
+
+    By the source's own ``prepare`` where its class has one.  A class that changes ``read`` alone, of one from which it
+    inherits ``prepare``, is asked by its ``read``: the picture must be the one that it gives.
+
+    Raises:
+        ImageError: it cannot be read, or is no picture.
+        Exception: whatever a user's own source raises.
+    """
+    kinds = type(source).__mro__
+    owner: Mapping[str, Any] = next((vars(kind) for kind in kinds if {"read", "prepare"} & vars(kind).keys()), {})
+    if "prepare" not in owner or "read" in getattr(source, "__dict__", ()):
+        return fit_image(source.read(key), spec)
+    pixels: Pixels = np.asarray(owner["prepare"](source, key, spec))
+    if pixels.dtype != np.uint8 or pixels.shape != spec.shape:
+        raise ImageError(
+            f"prepare({key!r}, …) of {source!r} gave {pixels.dtype} {pixels.shape}; expected uint8 {spec.shape}. Mend "
+            "it, or leave the method out."
+        )
+    return pixels

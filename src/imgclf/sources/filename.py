@@ -9,7 +9,7 @@ from typing import Literal, final, get_args
 import numpy as np
 
 from ..errors import DatasetError, OptionError, listed
-from ..images import Pixels, read_image
+from ..images import ImageSpec, Pixels, prepare_image, read_image
 from .base import Samples
 from .class_names import given_names, labels_of
 from .folder import no_pictures, picture_path
@@ -95,6 +95,10 @@ class FilenameSource:
     def read(self, key: str) -> Pixels:
         """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
         return read_image(picture_path(self._pictures, key))
+
+    def prepare(self, key: str, spec: ImageSpec) -> Pixels:
+        """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
+        return prepare_image(picture_path(self._pictures, key), spec)
 
     def fingerprint(self) -> str:
         """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""

@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 
 from ..errors import DatasetError, listed
-from ..images import IMAGE_SUFFIXES, Pixels, read_image
+from ..images import IMAGE_SUFFIXES, ImageSpec, Pixels, prepare_image, read_image
 from ..tables import visible
 from .base import Samples
 from .class_names import check_spelling, given_names
@@ -87,6 +87,10 @@ class FolderSource:
     def read(self, key: str) -> Pixels:
         """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
         return read_image(picture_path(self._pictures, key))
+
+    def prepare(self, key: str, spec: ImageSpec) -> Pixels:
+        """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
+        return prepare_image(picture_path(self._pictures, key), spec)
 
     def fingerprint(self) -> str:
         """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""

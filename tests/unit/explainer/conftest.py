@@ -1,11 +1,16 @@
 """Tiny models of the shapes that people build, and pictures for them.  Backend-neutral: only ``keras`` is named."""
 
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+
+from imgclf.explainer import passes
+from imgclf.explainer.cam import grad_cam
+from imgclf.explainer.compiling import Compiler
 
 SIZE = (16, 16, 3)
 
@@ -118,6 +123,33 @@ def one_unit(request):
 @pytest.fixture
 def softmax_model():
     return built(functional_softmax)
+
+
+def both(activations, gradients):
+    return activations, gradients
+
+
+# JAX compiles each operation of a pass that is not compiled, half a minute in all; test_compiling.py runs some there.
+@pytest.fixture(params=["compiled"] if keras.backend.backend() == "jax" else ["compiled", "as it is"])
+def gradients(request, monkeypatch):
+    """``gradients(model, head, images, layers, labels)``: activations and gradients themselves."""
+    if request.param == "as it is":
+        monkeypatch.setattr("imgclf.explainer.compiling.compiled", lambda *_: None)
+    known = {}
+
+    def run(model, head, images, layers, labels=None):
+        compiler = known.setdefault(id(model), Compiler(model))
+        told = passes.gradients(compiler, head, images, layers, labels, reduce=both)
+        parts = [{path: pair[i] for path, pair in told.found.items()} for i in (0, 1)]
+        return SimpleNamespace(**{**vars(told), "activations": parts[0], "gradients": parts[1]})
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cam():
+    """Our formula of Grad-CAM, from and to NumPy."""
+    return lambda activations, gradients: keras.ops.convert_to_numpy(grad_cam(activations, gradients))
 
 
 @pytest.fixture(scope="session")

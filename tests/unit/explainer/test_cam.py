@@ -2,20 +2,29 @@ import cv2
 import numpy as np
 import pytest
 
-from imgclf.explainer.cam import grad_cam, heatmap, is_blank, upsample
+from imgclf.explainer.cam import heatmap, is_blank, upsample
 
 RNG = np.random.default_rng(5)
 
 
-def test_grad_cam_is_the_sum_over_channels_weighted_by_mean_gradients():
+def test_grad_cam_is_the_sum_over_channels_weighted_by_mean_gradients(cam):
     a, g = RNG.normal(size=(2, 2, 3, 4, 5)).astype(np.float32)
     expected = np.zeros((2, 3, 4))
     for n in range(2):
         for c in range(5):
             expected[n] += g[n, :, :, c].mean() * a[n, :, :, c]
-    assert np.allclose(grad_cam(a, g), expected, atol=1e-6)
-    assert np.array_equal(grad_cam(a, -g), -grad_cam(a, g))
-    assert grad_cam(a, g).dtype == np.float32
+    assert np.allclose(cam(a, g), expected, atol=1e-6)
+    assert np.array_equal(cam(a, -g), -cam(a, g))
+    assert cam(a, g).dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(2, 224, 224, 8), (2, 14, 14, 512), (3, 5, 7, 3)])
+def test_grad_cam_is_that_of_float64(cam, shape):
+    """Large gradients that nearly cancel, as they do in the first layers: no sum may lose more than 1e-5."""
+    a, g = RNG.normal(size=(2, *shape)).astype(np.float32)
+    a, g = np.maximum(a, 0), g + np.float32(0.1)
+    expected = np.einsum("nhwc,nc->nhw", a.astype(np.float64), g.astype(np.float64).mean(axis=(1, 2)))
+    assert np.abs(cam(a, g) - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(

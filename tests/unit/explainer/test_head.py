@@ -4,7 +4,6 @@ import pytest
 from keras import layers, ops
 
 from imgclf.errors import OptionError
-from imgclf.explainer.passes import gradients
 from imgclf.head import Head, class_score, probabilities, probe
 from imgclf.taps import forward
 
@@ -52,7 +51,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_the_logit_is_found_behind(name):
+def test_the_logit_is_found_behind(name, gradients):
     build, path, recorded = HEADS[name]
     model, head = found(build)
     assert (head.activation, head.recorded, head.units) == ("softmax", recorded, 3)
@@ -62,7 +61,7 @@ def test_the_logit_is_found_behind(name):
     assert np.abs(told.gradients["conv"]).max() > 0
 
 
-def test_a_linear_head_is_the_logit_itself():
+def test_a_linear_head_is_the_logit_itself(gradients):
     model, head = found(lambda x: layers.Dense(3, name="d")(x))
     assert head == Head("d", "linear", "output", 3)
     told = gradients(model, head, NOISE, [])
@@ -114,7 +113,7 @@ def test_an_output_that_no_layer_makes_and_is_no_probability_is_explained_as_it_
     assert "as it is" in repr(head)
 
 
-def test_a_softmax_over_another_axis_is_noticed():
+def test_a_softmax_over_another_axis_is_noticed(gradients):
     """Its input is recorded, but softmax over the classes does not give the model's output."""
 
     def head(x):
@@ -126,7 +125,7 @@ def test_a_softmax_over_another_axis_is_noticed():
         gradients(model, head, NOISE, [])
 
 
-def test_logits_that_are_not_finite_are_told():
+def test_logits_that_are_not_finite_are_told(gradients):
     model, head = found(lambda x: layers.Dense(3, activation="softmax", bias_initializer="ones", name="d")(x))
     model.get_layer("d").bias.assign(np.full(3, np.nan, np.float32))
     with pytest.raises(OptionError, match="Load an earlier state"):

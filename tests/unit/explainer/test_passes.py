@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from imgclf.explainer.cam import grad_cam, heatmap
-from imgclf.explainer.passes import activations, gradients
+from imgclf.explainer.cam import heatmap
+from imgclf.explainer.compiling import Compiler
+from imgclf.explainer.passes import activations
 from imgclf.head import probe
 from imgclf.taps import forward, walk, watched
 
@@ -61,7 +62,7 @@ def test_the_last_feature_map_is_found(model, x, request):
     assert maps[-1].path.rstrip("_0123456789") == expected.rstrip("_0123456789")
 
 
-def test_scores_are_logits_and_probabilities_are_the_models(model, x, said):
+def test_scores_are_logits_and_probabilities_are_the_models(model, x, said, gradients):
     head, maps = maps_of(model, x)
     for labels in ([0, 1, 0], [1, 1, 0]):
         told = gradients(model, head, x, maps, np.array(labels))
@@ -72,23 +73,23 @@ def test_scores_are_logits_and_probabilities_are_the_models(model, x, said):
     assert np.abs(told.probabilities - expected).max() < 1e-6
 
 
-def test_without_a_class_the_likeliest_is_explained(model, x):
+def test_without_a_class_the_likeliest_is_explained(model, x, gradients):
     head, maps = maps_of(model, x)
     told = gradients(model, head, x, maps)
     assert told.labels.tolist() == told.probabilities.argmax(axis=1).tolist()
 
 
-def test_the_activations_of_both_passes_are_the_same(model, x):
+def test_the_activations_of_both_passes_are_the_same(model, x, gradients):
     head, maps = maps_of(model, x)
     told = gradients(model, head, x, maps)
-    seen = activations(model, x, maps)
+    seen = activations(Compiler(model), x, maps)
     for layer in maps:
         assert seen[layer.path].shape == (3, *layer.shape)
         assert np.abs(seen[layer.path] - told.activations[layer.path]).max() < 1e-5
 
 
 @pytest.mark.parametrize("name", LAST_MAPS)
-def test_gradients_are_finite_differences(name, in_policy, shape_of, x):
+def test_gradients_are_finite_differences(name, in_policy, shape_of, x, gradients):
     """Along the gradient itself, with respect to every layer of every shape."""
     double = keras.backend.backend() != "jax"  # which has float64 only where it is switched on
     with in_policy("float64" if double else "float32"):
@@ -111,32 +112,32 @@ def test_gradients_are_finite_differences(name, in_policy, shape_of, x):
         assert np.allclose((up - down) / (2 * size), length, rtol=tolerance), layer.path
 
 
-def test_one_unit_explains_class_0_by_exactly_the_negative_of_class_1(one_unit, x):
+def test_one_unit_explains_class_0_by_exactly_the_negative_of_class_1(one_unit, x, gradients, cam):
     head, maps = maps_of(one_unit, x)
     ones, zeros = (gradients(one_unit, head, x, maps, np.full(3, label)) for label in (1, 0))
     assert np.array_equal(ones.scores, -zeros.scores)
     for path, gradient in ones.gradients.items():
         assert np.array_equal(gradient, -zeros.gradients[path])
         assert np.array_equal(
-            grad_cam(ones.activations[path], gradient), -grad_cam(zeros.activations[path], zeros.gradients[path])
+            cam(ones.activations[path], gradient), -cam(zeros.activations[path], zeros.gradients[path])
         )
 
 
-def test_global_pooling_head_grad_cam_is_cam(shape_of, x):
+def test_global_pooling_head_grad_cam_is_cam(shape_of, x, gradients, cam):
     """Zhou et al. 2016: CAM sums the last maps by the class's weights; Grad-CAM is that divided by the pixels."""
     model = shape_of("nested_softmax_layer")
     head, maps = maps_of(model, x)
     told = gradients(model, head, x, maps[-1:], np.array([0, 1, 2]))
     features = told.activations["backbone/conv2"].astype(np.float64)
     kernel, bias = (ops.convert_to_numpy(w).astype(np.float64) for w in model.get_layer("logits").weights)
-    cam = np.einsum("nhwc,cn->nhw", features, kernel[:, [0, 1, 2]])
+    expected = np.einsum("nhwc,cn->nhw", features, kernel[:, [0, 1, 2]])
     pixels = features.shape[1] * features.shape[2]
-    ours = grad_cam(features, told.gradients["backbone/conv2"]) * pixels
-    assert np.abs(ours - cam).max() <= 1e-5 * np.abs(cam).max()
+    ours = cam(told.activations["backbone/conv2"], told.gradients["backbone/conv2"]) * pixels
+    assert np.abs(ours - expected).max() <= 1e-5 * np.abs(expected).max()
     assert np.allclose(ours.mean(axis=(1, 2)) + bias[[0, 1, 2]], told.scores, atol=1e-5)
 
 
-def test_one_dense_head_the_gradient_is_its_weights(softmax_model, x):
+def test_one_dense_head_the_gradient_is_its_weights(softmax_model, x, gradients):
     head, maps = maps_of(softmax_model, x)
     told = gradients(softmax_model, head, x, maps[-1:], np.array([2, 0, 1]))
     kernel = ops.convert_to_numpy(softmax_model.get_layer("logits").weights[0])
@@ -144,7 +145,7 @@ def test_one_dense_head_the_gradient_is_its_weights(softmax_model, x):
     assert np.abs(told.gradients["conv2"] - expected).max() < 1e-6
 
 
-def test_a_saturated_head_is_explained_the_same(model, x, said):
+def test_a_saturated_head_is_explained_the_same(model, x, said, gradients, cam):
     head, maps = maps_of(model, x)
     labels = np.array([1, 0, 1])
     before = gradients(model, head, x, maps, labels)
@@ -155,12 +156,12 @@ def test_a_saturated_head_is_explained_the_same(model, x, said):
     p = said(model, x)
     assert (np.minimum(p, 1 - p) < 1e-6).any()  # so sure that the probability has lost its gradient
     for layer in maps:
-        old, new = (grad_cam(t.activations[layer.path], t.gradients[layer.path]) for t in (before, after))
+        old, new = (cam(t.activations[layer.path], t.gradients[layer.path]) for t in (before, after))
         assert np.abs(heatmap(new, (16, 16)) - heatmap(old, (16, 16))).max() < 1e-5
         assert np.abs(new).max() > 0
 
 
-def test_all_layers_at_once_are_each_layer_alone(model, x):
+def test_all_layers_at_once_are_each_layer_alone(model, x, gradients):
     head, maps = maps_of(model, x)
     labels = np.array([0, 1, 1])
     together = gradients(model, head, x, maps, labels)
@@ -170,7 +171,7 @@ def test_all_layers_at_once_are_each_layer_alone(model, x):
         assert np.abs(alone.gradients[layer.path] - together.gradients[layer.path]).max() < 1e-6
 
 
-def test_a_batch_is_its_pictures(model, x):
+def test_a_batch_is_its_pictures(model, x, gradients):
     head, maps = maps_of(model, x)
     labels = np.array([0, 1, 1])
     batch = gradients(model, head, x, maps, labels)
@@ -181,7 +182,7 @@ def test_a_batch_is_its_pictures(model, x):
             assert np.abs(one.gradients[layer.path][0] - batch.gradients[layer.path][row]).max() <= 1e-5 * scale
 
 
-def test_a_layer_that_is_used_twice_has_a_gradient_for_each_call(x):
+def test_a_layer_that_is_used_twice_has_a_gradient_for_each_call(x, gradients):
     conv = layers.Conv2D(3, 3, padding="same", name="conv")
     y = keras.Input((16, 16, 3))
     z = layers.Flatten()(conv(conv(y / 255)))
@@ -194,7 +195,7 @@ def test_a_layer_that_is_used_twice_has_a_gradient_for_each_call(x):
     assert np.abs(told.gradients["conv#2"] - kernel.reshape(1, 16, 16, 3)).max() < 1e-6
 
 
-def test_rematerialised_layers_have_the_same_gradients(shape_of, x):
+def test_rematerialised_layers_have_the_same_gradients(shape_of, x, gradients):
     plain = shape_of("functional_softmax")
     with keras.RematScope(mode="full"):
         saving = shape_of("functional_softmax")
@@ -208,7 +209,7 @@ def test_rematerialised_layers_have_the_same_gradients(shape_of, x):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision_gives_the_same_maps(policy, in_policy, shape_of, x):
+def test_half_precision_gives_the_same_maps(policy, in_policy, shape_of, x, gradients, cam):
     exact = shape_of("functional_softmax")
     with in_policy(policy):
         half = shape_of("functional_softmax")
@@ -217,6 +218,6 @@ def test_half_precision_gives_the_same_maps(policy, in_policy, shape_of, x):
     for model in (exact, half):
         head, maps = maps_of(model, x)
         told = gradients(model, head, x, maps[-1:], np.array([0, 1, 2]))
-        found.append(grad_cam(told.activations["conv2"], told.gradients["conv2"]))
+        found.append(cam(told.activations["conv2"], told.gradients["conv2"]))
     assert found[1].dtype == np.float32
     assert np.corrcoef(found[0].ravel(), found[1].ravel())[0, 1] > 0.999

@@ -1,0 +1,72 @@
+"""Grad-CAM of all 18 convolutions and poolings of ``vgg16_bn`` for one picture, against one layer of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from . import explain
+from .harness import OURS, Benchmark, Options, Round, Target
+
+Once = Callable[[], Mapping[str, float]]
+_ALL = ["block*_conv*", "block*_pool"]
+_ONE_LAYER = "one layer"
+
+
+def _ours(options: Options, layers: list[str], count: int) -> Once:
+    from imgclf import Classifier, Explainer
+
+    model, images = explain.network(options)
+    explainer = Explainer(Classifier.from_keras(model, ["cat", "dog"]))
+
+    def once() -> Mapping[str, float]:
+        maps = explainer.grad_cam(images[0], layers=layers).maps
+        assert len(maps) == count, f"{len(maps)} layers, not {count}"
+        return {"pictures": 1}
+
+    once()
+    return once
+
+
+def all_layers(options: Options) -> Once:
+    """18 layers in one call."""
+    return _ours(options, _ALL, 18)
+
+
+def one_layer(options: Options) -> Once:
+    """The last convolution alone."""
+    return _ours(options, [explain.LAST], 1)
+
+
+def keras_way(options: Options) -> Once:
+    """keras.io's way: a sub-model and a pass for each of the 18."""
+    import numpy as np
+
+    model, images = explain.network(options)
+    named = [layer.name for layer in model.layers if layer.name.startswith("block") and "_bn" not in layer.name]
+    maps = [explain.keras_maps(model, name) for name in named]
+
+    def once() -> Mapping[str, float]:
+        found = [each(images[:1].astype(np.float32)) for each in maps]
+        assert len(found) == 18, f"{len(found)} layers, not 18"
+        return {"pictures": 1}
+
+    if not options.tiny:
+        once()
+    return once
+
+
+def _multiple(rounds: Mapping[str, Round]) -> float:
+    return rounds[OURS]["seconds"] / rounds[_ONE_LAYER]["seconds"]
+
+
+BENCHMARK = Benchmark(
+    name="explain_layers",
+    title="Grad-CAM of all 18 layers of one picture",
+    unit="pictures",
+    contenders={OURS: all_layers, _ONE_LAYER: one_layer, "keras.io's way, 18 passes": keras_way},
+    reference="keras.io's way, 18 passes",
+    targets=(Target("time of all 18 layers against one", _multiple, at_most=3.0),),
+    needs={"keras.io's way, 18 passes": ("tensorflow",)},
+    group="Explanation",
+    about="vgg16_bn at 224×224, random weights: the 13 convolutions and 5 poolings.",
+)

@@ -1,0 +1,92 @@
+"""A ``fit`` that is let go one epoch at a time, so that contenders can take turns, and what each epoch took."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+PAUSE = 5.0
+"""Seconds between two steps from which on it is a pause: Keras's TensorFlow loop at times stands still at the border of
+two epochs.  It is reported, and left out of the seconds, in every contender alike."""
+
+
+class Epochs:
+    """``fit(callbacks)`` in a thread of its own; calling this lets it train for one epoch more.
+
+    An epoch lasts from its ``on_epoch_begin`` to the next one's, so validation and all callbacks are in it.
+    """
+
+    def __init__(self, fit: Callable[[list[Any]], Any], pictures: int) -> None:
+        self._go, self._reached = threading.Semaphore(0), threading.Semaphore(0)
+        self._error: BaseException | None = None
+        self._pictures = pictures
+        self._times: list[float] = []
+        self._parts = {"validation_seconds": 0.0, "training_seconds": 0.0}
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, args=(fit,), daemon=True)
+        self._thread.start()
+        self._wait()
+        self()  # the first epoch warms up
+
+    def __call__(self) -> Mapping[str, float]:
+        """One epoch: pictures, seconds without pauses, and the seconds of its parts."""
+        self._parts = dict.fromkeys(self._parts, 0.0)
+        self._times = [start := time.perf_counter()]
+        self._go.release()
+        self._wait()
+        self._times.append(time.perf_counter())
+        gaps = [after - before for before, after in zip(self._times, self._times[1:], strict=False)]
+        pause = sum(gap - PAUSE for gap in gaps if gap > PAUSE)
+        seconds = self._times[-1] - start - pause
+        return {"pictures": self._pictures, "seconds": seconds, "pause_seconds": pause, **self._parts}
+
+    def close(self) -> None:
+        """End the training: its thread holds what another contender in the same process would wait for."""
+        self._closed = True
+        self._go.release()
+        self._thread.join()
+
+    def _run(self, fit: Callable[[list[Any]], Any]) -> None:
+        try:
+            fit([self._callback()])
+            self._error = RuntimeError("the training ended; give it more epochs")
+        except BaseException as error:  # for the thread that waits
+            self._error = error
+        self._reached.release()
+
+    def _wait(self) -> None:
+        self._reached.acquire()
+        if self._error is not None:
+            raise self._error
+
+    def _callback(self) -> Any:
+        import keras
+
+        gate = self
+
+        class Gate(keras.callbacks.Callback):  # Keras gives its arguments by name
+            """Tells when an epoch begins, and waits until it may."""
+
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                gate._reached.release()
+                gate._go.acquire()
+                if gate._closed:
+                    raise RuntimeError("closed")
+                self.began = time.perf_counter()
+
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                gate._times.append(time.perf_counter())
+
+            def on_test_begin(self, logs: Any = None) -> None:
+                self.tested = time.perf_counter()
+                gate._parts["training_seconds"] = self.tested - self.began
+
+            def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+                gate._times.append(time.perf_counter())
+
+            def on_test_end(self, logs: Any = None) -> None:
+                gate._parts["validation_seconds"] = time.perf_counter() - self.tested
+
+        return Gate()
