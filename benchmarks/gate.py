@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 PAUSE = 5.0
 """Seconds between two steps from which on it is a pause: Keras's TensorFlow loop at times stands still at the border of
 two epochs.  It is reported, and left out of the seconds, in every contender alike."""
+
+
+def paused(times: Sequence[float]) -> float:
+    """Seconds of pauses in a row of times: all that a gap of more than ``PAUSE`` has above the ordinary gap."""
+    gaps = [after - before for before, after in pairwise(times)]
+    return sum(gap - median(gaps) for gap in gaps if gap > PAUSE)
 
 
 class Epochs:
@@ -37,8 +45,7 @@ class Epochs:
         self._go.release()
         self._wait()
         self._times.append(time.perf_counter())
-        gaps = [after - before for before, after in zip(self._times, self._times[1:], strict=False)]
-        pause = sum(gap - PAUSE for gap in gaps if gap > PAUSE)
+        pause = paused(self._times)
         seconds = self._times[-1] - start - pause
         return {"pictures": self._pictures, "seconds": seconds, "pause_seconds": pause, **self._parts}
 
@@ -81,12 +88,14 @@ class Epochs:
 
             def on_test_begin(self, logs: Any = None) -> None:
                 self.tested = time.perf_counter()
-                gate._parts["training_seconds"] = self.tested - self.began
+                gate._parts["training_seconds"] = self.tested - self.began - paused([*gate._times, self.tested])
+                self.trained = len(gate._times)
 
             def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
                 gate._times.append(time.perf_counter())
 
             def on_test_end(self, logs: Any = None) -> None:
-                gate._parts["validation_seconds"] = time.perf_counter() - self.tested
+                ended, steps = time.perf_counter(), gate._times[self.trained :]
+                gate._parts["validation_seconds"] = ended - self.tested - paused([self.tested, *steps, ended])
 
         return Gate()

@@ -31,7 +31,7 @@ times, and whoever is not at work is stopped by the system and uses no processor
 while, or gets warm, is so for all of them. A figure is the median over the turns, with the lowest and the highest
 behind it. A ratio is taken within each turn first, and the median of these is shown: noise that lasts longer than a
 turn cancels out. Processor seconds are user and system time of the process and of those that it started. Load is how
-many programs wanted a core in the minute before the measurement began: above 0.5, something else was at work.
+many programs wanted a core in the minute before the measurement began, the benchmark before it included.
 
 **To repeat it**: the command stands below each table. `DATA` is a folder with photographs of cats and dogs in
 `dogs_vs_cats/{train,validation,test}/{cats,dogs}/` and MNIST in `mnist/train.csv.gz`; `torch=PYTHON` names an

@@ -56,14 +56,15 @@ BENCHMARK = Benchmark(
     group="Training",
     parts={
         "step": _of(_BARE, "training_seconds"),
-        "waiting for pictures": _longer(_PLAIN, _BARE),
+        "fit loop and feeding": _longer(_PLAIN, _BARE),
         "augmentation": _longer(OURS, _PLAIN),
         "validation": _of(OURS, "validation_seconds"),
         "callbacks and border": _rest,
         "decoding, once": _of(_LOAD, "seconds"),
     },
-    about="The epoch of document 003 above, taken apart by leaving out one thing after the other: the bare steps on a "
-    "batch that is in place; how much longer they take with pictures that are not augmented; what augmentation adds, "
-    "which another thread does meanwhile, on the cores that the steps use; validation; callbacks and the border of "
-    "two epochs.  Decoding comes before the first epoch, and never again.",
+    about="The epoch of document 003 above, taken apart by leaving out one thing after the other: the bare steps on "
+    "a batch that is in place; how much longer Keras's fit takes for them, with pictures that are not "
+    "augmented; what augmentation adds to that, which another thread does meanwhile, on the cores that the "
+    "steps use; validation; callbacks and the border of two epochs.  Decoding comes before the first epoch, "
+    "and never again.",
 )

@@ -171,10 +171,17 @@ def seeded(seed: int) -> Iterator[None]:
     """
     import keras
 
+    with undisturbed():
+        keras.utils.set_random_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """A block after which Python's, NumPy's and PyTorch's random states are as before; one thread at a time."""
     with _SEEDED:
         before = random_states()
         try:
-            keras.utils.set_random_seed(seed)
             yield
         finally:
             set_random_states(before)

@@ -25,15 +25,15 @@ def fused_normalisation(model: keras.Model) -> Iterator[None]:
     moment at both ends, and not while the network trains, because the replacement gives every thread the right answer.
     """
     layers = [layer for layer in model._flatten_layers() if _fits(layer)] if _backend.has_fused_normalisation() else []
-    with MODEL_LOCK:
-        for layer in layers:
-            object.__setattr__(layer, "call", _fused(layer, layer.call))  # Keras's own would track it
     try:
+        with MODEL_LOCK:
+            for layer in layers:
+                object.__setattr__(layer, "call", _fused(layer, layer.call))  # Keras's own would track it
         yield
     finally:
         with MODEL_LOCK:
             for layer in layers:
-                object.__delattr__(layer, "call")
+                vars(layer).pop("call", None)
 
 
 def _fits(layer: Any) -> bool:

@@ -138,7 +138,7 @@ def prepare_image(source: str | os.PathLike[str] | bytes | Image.Image, spec: Im
     with explained(name, content), opened(content) as picture:
         scale = _scale_of(picture, spec)
         pixels = picture.width * picture.height
-        with _ROOM.of(pixels // 2 if "progressive" in picture.info else pixels // scale**2):
+        with _ROOM.of(_held(pixels, scale, progressive="progressive" in picture.info)):
             return _fitted(upright(picture, content, scale), spec)
 
 
@@ -220,6 +220,11 @@ def _checked(image: npt.NDArray[Any]) -> Pixels:
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
         raise ImageError(f"the array has the shape {np.shape(image)}; expected (height, width, 1 or 3), all above 0.")
     return pixels
+
+
+def _held(pixels: int, scale: int, *, progressive: bool) -> int:
+    """How many pixels' room decoding takes: a progressive JPEG's coefficients are held at any scale, half as large."""
+    return max(pixels // 2, pixels // scale**2) if progressive else pixels // scale**2
 
 
 def _scale_of(picture: Image.Image, spec: ImageSpec) -> int:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})  # Linux's names; Zen 4, Cooper Lake and Sapphire Rapids have them
-_WITHOUT = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
-"""oneDNN's levels without bfloat16: ``ONEDNN_MAX_CPU_ISA`` may hold it back to one of them."""
+_WITH = ("BF16", "FP16", "AMX", "AVX10", "DEFAULT", "ALL")
+"""What stands in the names of oneDNN's levels with bfloat16; a user may hold it back to a lower one."""
 
 
 @functools.cache
@@ -30,5 +30,5 @@ def features() -> frozenset[str]:
 
 def has_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions and oneDNN, which uses them, is not held back."""
-    held_back = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT
-    return not (held_back or _BFLOAT16.isdisjoint(features()))
+    level = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT"  # the older name
+    return any(word in level.upper() for word in _WITH) and not _BFLOAT16.isdisjoint(features())

@@ -68,9 +68,9 @@ class Trainer:
         class_weights: ``"balanced"`` weighs each class by the inverse of its count; or weights by class name.
         seed: Decides weights, order and augmentation.  One seed, one machine, one thread count: the same numbers.
         precision: What a registered architecture computes in while it trains: ``"float32"``, ``"mixed_bfloat16"``, or
-            ``"auto"``: the second where the processor (with TensorFlow) or the GPU has bfloat16 arithmetic.  It is as
-            accurate there and two to three times as fast (the page on performance has the figures).  What is saved
-            is float32 either way.  A model of your own trains as it was built.
+            ``"auto"``: the second where the processor (with TensorFlow and PyTorch) or the GPU has bfloat16 arithmetic,
+            which is faster (the page on performance has speed and accuracy).  What is saved is float32 either way.
+            A model of your own trains as it was built.
         callbacks: Keras callbacks of your own.  Their ``self.model`` is the network up to its logits, where the loss is
             taken.
 
@@ -222,7 +222,7 @@ class Trainer:
             with _backend.precision("float32"):
                 lasting = self._network(train)
         trained = self._compiled(network, train)
-        provenance = {**self._provenance(train, validation, network), "precision": policy}
+        provenance = self._provenance(train, validation, network)
         callbacks = self._callbacks(verbose)
 
         def best() -> Classifier:
@@ -330,6 +330,7 @@ class Trainer:
             "threads": _backend.threads(),
             "trainer": self.to_dict(),
             "network": structure_digest(network),
+            "computed_in": sorted({layer.compute_dtype for layer in network._flatten_layers() if layer.weights}),
             **({"first_weights": weights_digest(network)} if isinstance(self.architecture, keras.Model) else {}),
             "class_names": list(train.class_names),
             "class_digest": train.class_digest,

@@ -189,6 +189,11 @@ def test_another_precision_has_the_same_weights_and_nearly_the_same_answers(sigm
     np.testing.assert_array_equal(coarse.with_precision("float32").predict(images).probabilities, exact)
 
 
+def test_a_lent_precision_is_not_saved(sigmoid, tmp_path):
+    coarse = sigmoid.with_precision("mixed_bfloat16")
+    assert coarse.save(tmp_path / "coarse.keras").read_bytes() == sigmoid.save(tmp_path / "exact.keras").read_bytes()
+
+
 def test_a_precision_must_be_known_and_the_network_of_the_registry(sigmoid):
     with pytest.raises(OptionError, match="'auto', 'float32', 'mixed_bfloat16'"):
         sigmoid.with_precision("float16")

@@ -25,7 +25,7 @@ def says(monkeypatch, tmp_path):
             path.write_text(text, encoding="utf-8")
         monkeypatch.setattr(processor, "_CPUINFO", path)
         monkeypatch.setattr(sys, "platform", platform)
-        for name in ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"):
+        for name in ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
             monkeypatch.delenv(name, raising=False)
         processor.features.cache_clear()
 
@@ -63,6 +63,9 @@ def test_bfloat16_is_asked_for_and_never_guessed(says, text, platform, has):
         ("TF_ENABLE_ONEDNN_OPTS", "0", _backend.backend() != "tensorflow"),
         ("TF_ENABLE_ONEDNN_OPTS", "1", True),
         ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE", False),
+        ("ONEDNN_MAX_CPU_ISA", "AVX2_VNNI_2", False),
+        ("DNNL_MAX_CPU_ISA", "AVX2", False),
+        ("ONEDNN_MAX_CPU_ISA", "default", True),
         ("ONEDNN_MAX_CPU_ISA", "avx512_core_bf16", True),
     ],
 )

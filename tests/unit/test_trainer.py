@@ -380,9 +380,26 @@ def test_auto_asks_the_machine(monkeypatch):
             _backend, "chosen_precision", lambda wanted, policy=policy: policy if wanted == "auto" else ""
         )
         run = changed(precision="auto", epochs=1).fit(*sets(), verbose=0)
-        chosen.append(run.classifier.provenance["precision"])
+        chosen.append(run.classifier.provenance["computed_in"])
         assert run.classifier.model.dtype_policy.name == "float32"
-    assert chosen == ["float32", "mixed_bfloat16"]
+    assert chosen == [["float32"], ["bfloat16", "float32"]]
+
+
+def test_a_run_trains_by_the_fused_kernel_and_in_its_precision():
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(("call" in vars(self.model.get_layer("bn1")), self.model.get_layer("conv1").compute_dtype))
+            self.layer = self.model.get_layer("bn1")
+
+    look = Look()
+    options = {"filters": (4,), "dense": 4}
+    changed(architecture="bn_cnn", options=options, epochs=1, callbacks=[look], precision="mixed_bfloat16").fit(
+        *sets(), verbose=0
+    )
+    assert set(seen) == {(_backend.has_fused_normalisation(), "bfloat16")}
+    assert "call" not in vars(look.layer)
 
 
 def test_bfloat16_trains_and_what_is_saved_is_float32(tmp_path):

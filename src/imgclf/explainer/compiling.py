@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
+import numpy as np
 import numpy.typing as npt
 
 from .._backend import compiled, no_grad
@@ -17,6 +18,9 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Pass = Callable[[Any, Sequence[tuple[Any, Any]]], Any]
 """``pass_(arrays, state)`` gives tensors; the pictures are the first axis of everything.  State: see ``forward``."""
 
+_LIBRARIES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "builtins", "functools")
+"""Whose objects are told apart by identity: what they hold changes with every step, or never."""
+
 _KEPT = 8
 """Compiled passes that are kept: each holds a graph or machine code, a few MB for VGG16."""
 
@@ -25,8 +29,9 @@ class Compiler:
     """Runs passes over one model; each is compiled when it first runs, and the last 8 are kept.
 
     New weights are seen, because a compiled pass refers to the variables.  Everything else that layers are made of,
-    such as an activation or a precision, is built in, so a change of any attribute lets all of them go.  What
-    cannot be compiled (Python control flow on tensors) or changes its own attributes as it runs is run as it is.
+    such as an activation or a precision, is built in, so a change of any attribute, also within an array or an object
+    that it holds (three levels deep), lets all of them go.  What cannot be compiled (Python control flow on tensors) or
+    changes its own attributes as it runs is run as it is.
 
     Attributes:
         model: A built Keras model.
@@ -100,10 +105,25 @@ class _Same:
 
 
 def _comparable(value: Any, depth: int = 3) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+    if _plain(value):
         return value
+    if isinstance(value, np.ndarray):  # it may be changed in place, as may all that follows
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, (set, frozenset)) and all(map(_plain, value)):
+        return sorted(map(repr, value))
     if depth and isinstance(value, dict):
         return [(_comparable(key, 0), _comparable(one, depth - 1)) for key, one in value.items()]
     if depth and isinstance(value, (list, tuple)):
         return [_comparable(one, depth - 1) for one in value]
-    return _Same(value)
+    inside = _comparable(vars(value), depth - 1) if depth and _is_users(value) else None
+    return _Same(value), inside
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, bytes))
+
+
+def _is_users(value: Any) -> bool:
+    """Whether it is an object of a user's own; layers are parts of the model, and compared as such."""
+    package = type(value).__module__.partition(".")[0]
+    return package not in _LIBRARIES and hasattr(value, "__dict__") and not isinstance(value, keras.Operation)

@@ -99,7 +99,7 @@ def prepared(source: DatasetSource, key: str, spec: ImageSpec) -> Pixels:
     owner: Mapping[str, Any] = next((vars(kind) for kind in kinds if {"read", "prepare"} & vars(kind).keys()), {})
     if "prepare" not in owner or "read" in getattr(source, "__dict__", ()):
         return fit_image(source.read(key), spec)
-    pixels: Pixels = np.asarray(owner["prepare"](source, key, spec))
+    pixels: Pixels = np.asarray(source.prepare(key, spec))  # type: ignore[attr-defined]  # looked for above
     if pixels.dtype != np.uint8 or pixels.shape != spec.shape:
         raise ImageError(
             f"prepare({key!r}, …) of {source!r} gave {pixels.dtype} {pixels.shape}; expected uint8 {spec.shape}. Mend "

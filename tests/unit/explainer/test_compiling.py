@@ -1,5 +1,7 @@
 """Compiled passes say what the eager ones say, see what changes, and fall back in silence where they cannot be made."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -126,6 +128,35 @@ def test_another_activation_is_seen(softmax_model, images, as_it_is):
     assert before.min() == 0
     assert after.maps["conv2"].min() < 0
     close(after, as_it_is(softmax_model).feature_maps(images, "conv2"))
+
+
+class Scaled(keras.layers.Layer):
+    """Multiplies by what it holds: an array and a user's own object, both of which may be changed in place."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.factors = np.ones(3, np.float32)
+        self.settings = SimpleNamespace(factor=1.0, seen={"a"})
+
+    def call(self, inputs):
+        return inputs * self.factors * self.settings.factor * len(self.settings.seen)
+
+
+@pytest.mark.parametrize("what", ["array", "object", "set"])
+def test_what_is_changed_in_place_is_seen(what, images, as_it_is):
+    layer = Scaled()
+    model = around(layer)
+    explainer = Explainer(model)
+    before = explainer.feature_maps(images).maps["conv"]
+    if what == "array":
+        layer.factors[:] = 3
+    elif what == "object":
+        layer.settings.factor = 3.0
+    else:
+        layer.settings.seen |= {"b", "c"}
+    after = explainer.feature_maps(images)
+    close(after, as_it_is(model).feature_maps(images))
+    assert np.abs(after.maps["conv"] - before).max() > 1e-3
 
 
 def test_a_layer_that_is_quantised_in_between(softmax_model, images, as_it_is):
