@@ -48,11 +48,13 @@ def header() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Processor, cores, memory, system, and how busy it was: the load of the last minute, without ours."""
+    from imgclf.processor import features, usable_cores  # here: a peer's interpreter may lack imgclf, and is told late
+
     facts: dict[str, Any] = {
-        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
+        "processor": _processor() or platform.processor() or platform.machine(),
         "architecture": platform.machine(),
         "cores": usable_cores(),
-        "flags": [flag for flag in _FLAGS if flag in _cpuinfo("flags", "Features").split()],
+        "flags": [flag for flag in _FLAGS if flag in features()],
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -75,11 +77,6 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def commit() -> str | None:
@@ -111,11 +108,9 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _cpuinfo(*names: str) -> str:
-    if not _CPUINFO.exists():
-        return ""
-    rows = (line.partition(":") for line in _CPUINFO.read_text().splitlines())
-    return next((value.strip() for name, _, value in rows if name.strip() in names), "")
+def _processor() -> str:
+    rows = (line.partition(":") for line in (_CPUINFO.read_text() if _CPUINFO.exists() else "").splitlines())
+    return next((value.strip() for name, _, value in rows if name.strip() == "model name"), "")
 
 
 def _memory_gb() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from importlib.metadata import version as package_version
@@ -35,6 +36,22 @@ def real_data():
     if not REAL.is_dir():
         pytest.skip("no real pictures beside the project")
     return REAL
+
+
+@pytest.fixture
+def unlistable(monkeypatch):
+    """Called with the end of a path: the listing of that folder fails, also for root, whom permissions do not stop."""
+    real = os.scandir
+
+    def put(ending):
+        def scandir(path):
+            if str(path).endswith(ending):
+                raise PermissionError(13, "Permission denied", path)
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return put
 
 
 @pytest.fixture

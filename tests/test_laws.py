@@ -16,6 +16,7 @@ ORDER = [
     "errors",
     "files",
     "processor",
+    "backend_choice",
     "state_file",
     "run_folder",
     "tables",

@@ -15,7 +15,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ._backend import choose_backend, missing_backend
+from .backend_choice import choose_backend, missing_backend
 
 choose_backend()
 

@@ -6,24 +6,19 @@ The rest speaks ``keras`` or ``numpy``.  Importing this module loads no backend.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from .backend_choice import BACKENDS
 from .errors import BackendError
-from .processor import has_bfloat16
-
-BACKENDS = ("tensorflow", "jax", "torch")
-"""The backends that can train, in the order in which an installed one is taken."""
+from .processor import has_bfloat16, usable_cores
 
 _SEEDED = threading.RLock()
 _AMPERE = (8, 0)  # the first of NVIDIA's compute capabilities with bfloat16
@@ -36,46 +31,6 @@ Pass = Callable[[Mapping[str, Any], Sequence[tuple[Any, Any]]], Any]
 """``fn(arrays, state)``: see :func:`compiled`."""
 _PADDED = (1, 8)
 """JAX compiles each number of pictures anew: fewer are padded to one of these."""
-
-
-def choose_backend() -> None:
-    """Set ``KERAS_BACKEND`` to the first installed backend, unless the user has chosen one.
-
-    Keras alone takes TensorFlow, installed or not, and fixes its choice when it is first imported; so this runs when
-    imgclf is imported.  ``$KERAS_BACKEND`` is a choice.  ``~/.keras/keras.json`` is one only where its backend is
-    installed: Keras writes that file by itself, so it may speak of another environment.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # without, TensorFlow greets with a dozen lines on its build
-    if "keras" in sys.modules or os.environ.get("KERAS_BACKEND") or _installed(_configured()):
-        return
-    if first := next(filter(_installed, BACKENDS), None):
-        os.environ["KERAS_BACKEND"] = first
-
-
-def _installed(name: str | None) -> bool:
-    return name in BACKENDS and find_spec(str(name)) is not None
-
-
-def _configured() -> str | None:
-    """The backend in Keras's own configuration file, if there is one that can be read."""
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    try:
-        return str(json.loads((home / "keras.json").read_text(encoding="utf-8"))["backend"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def missing_backend(error: ModuleNotFoundError) -> BackendError | None:
-    """The error for a Keras that finds no backend; None where *error* is about another module."""
-    if error.name not in BACKENDS:
-        return None
-    installed = [name for name in BACKENDS if _installed(name)]
-    advice = (
-        f"Set KERAS_BACKEND={installed[0]} before Python starts (it is installed)."
-        if installed
-        else "Install one of them: pip install tensorflow (or jax, or torch)."
-    )
-    return BackendError(f"Keras wants {error.name}, which is not installed. {advice}")
 
 
 def backend() -> str:
@@ -104,8 +59,6 @@ def versions() -> dict[str, str]:
 
 def threads() -> int:
     """How many threads the backend computes with: another number, other last digits."""
-    from .store import usable_cores  # what the data half imports must not slow down `import imgclf`
-
     name = backend()
     chosen = 0
     if name == "tensorflow":

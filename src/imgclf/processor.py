@@ -1,6 +1,6 @@
 """What this machine's processor can do, as the operating system reports it: nothing is tried out, nothing guessed.
 
-In: nothing.  Out: the names of its instruction sets, and whether a matrix product in bfloat16 is among them.
+In: nothing.  Out: the names of its instruction sets, whether bfloat16 is among them, and how many cores may be used.
 """
 
 from __future__ import annotations
@@ -32,3 +32,8 @@ def has_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions and oneDNN, which uses them, is not held back."""
     level = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT"  # the older name
     return any(word in level.upper() for word in _WITH) and not _BFLOAT16.isdisjoint(features())
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -27,6 +27,7 @@ from PIL import __version__ as pillow_version
 from .errors import DatasetError, ImgclfError
 from .files import cache_folder, write_json
 from .images import ImageSpec, Pixels
+from .processor import usable_cores
 from .sources import DatasetSource
 from .sources.base import prepared
 from .tables import visible
@@ -72,11 +73,6 @@ def decode(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, *, cache
 def cores() -> int:
     """How many threads decode: as many as this process may use cores, at most 8."""
     return min(usable_cores(), _THREADS)
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:

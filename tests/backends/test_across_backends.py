@@ -17,7 +17,7 @@ import pytest
 from squares import squares
 
 from imgclf import Classifier, Explainer
-from imgclf._backend import BACKENDS
+from imgclf.backend_choice import BACKENDS
 
 HERE = Path(__file__).parent
 INSTALLED = [name for name in BACKENDS if find_spec(name)]

@@ -26,7 +26,7 @@ EVIL_LAYERS = {
     "TFSMLayer": {
         "module": "keras.layers",
         "class_name": "TFSMLayer",
-        "config": {"name": "evil", "filepath": "/tmp/owned", "call_endpoint": "serve"},
+        "config": {"name": "evil", "filepath": "/owned", "call_endpoint": "serve"},
         "registered_name": None,
     },
     "TorchModuleWrapper": {

@@ -164,7 +164,7 @@ for _name, _changes in SAID.items():
 
 @attack("classes called by paths", harmless=True)
 def _(sound, path):
-    sealed(sound.members, said(sound.manifest, {"class_names": ["../../owned", "/tmp/owned"]}), path)
+    sealed(sound.members, said(sound.manifest, {"class_names": ["../../owned", "/owned"]}), path)
 
 
 @attack("classes called by programs", harmless=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from imgclf import Dataset, FolderSource
-from imgclf._backend import BACKENDS
+from imgclf.backend_choice import BACKENDS
 from imgclf.batches import Batches
 
 SAME = ("determinism", "One seed, one machine, one number of threads: the same bits, run after run.")

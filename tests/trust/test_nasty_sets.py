@@ -339,17 +339,9 @@ def test_ways_to_say_the_same_root(tmp_path, monkeypatch, given):
 
 
 @pytest.mark.promise(*ROW)
-def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
-    """Also for root, whom permissions do not stop: the listing itself is made to fail."""
+def test_a_folder_that_cannot_be_listed(tmp_path, unlistable):
     fill(tmp_path, *PETS)
-    real = os.scandir
-
-    def scandir(path: str) -> object:
-        if str(path).endswith("dog"):
-            raise PermissionError(13, "Permission denied", path)
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    unlistable("dog")
     with pytest.raises(DatasetError, match=r"dog' cannot be listed: Permission denied\. Make it readable"):
         FolderSource(tmp_path)
 

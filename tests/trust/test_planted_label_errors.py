@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from benchmarks.label_errors import planted
+from benchmarks.label_errors import RECIPES, planted
 from squares import squares
 
 from imgclf.cross_validation import out_of_fold
@@ -60,15 +62,7 @@ def test_planted_in_real_photographs(real_data, record_property):
     are planted ones; by chance 0.06 of them would be."""
     pets = Dataset.load(FolderSource(real_data / "dogs_vs_cats" / "train"), image_size=(64, 64), progress=False)
     data, changed = planted(pets, 0.06, seed=1)
-    trainer = Trainer(
-        "small_cnn",
-        options={"filters": (32, 64, 128), "dense": 0, "dropout": 0.5},
-        optimizer="adam",
-        augmentation="book",
-        epochs=20,
-        monitor="val_loss",
-        seed=1,
-    )
+    trainer = replace(RECIPES["dogs_vs_cats"], seed=1)
     recall, precision, said = figures(data, changed, trainer, folds=5, seed=1)
     record_property("measured", f"dogs and cats: {said}")
     assert recall >= 0.5

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from imgclf import _backend
+from imgclf import _backend, backend_choice
 from imgclf.errors import BackendError
 
 
@@ -21,10 +21,10 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
 
     def installed(*names, configured=None):
-        monkeypatch.setattr(_backend, "find_spec", lambda name: name if name in names else None)
+        monkeypatch.setattr(backend_choice, "find_spec", lambda name: name if name in names else None)
         if configured is not None:
             (tmp_path / "keras.json").write_text(configured)
-        _backend.choose_backend()
+        backend_choice.choose_backend()
         return os.environ.get("KERAS_BACKEND")
 
     yield installed
@@ -55,22 +55,22 @@ def test_keras_own_file_of_another_environment_is_not(fresh, content):
 
 def test_once_keras_is_imported_nothing_changes(monkeypatch):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    _backend.choose_backend()
+    backend_choice.choose_backend()
     assert "KERAS_BACKEND" not in os.environ
 
 
 def test_a_missing_backend_is_said(monkeypatch):
-    monkeypatch.setattr(_backend, "find_spec", lambda name: name if name == "torch" else None)
-    error = _backend.missing_backend(ModuleNotFoundError(name="tensorflow"))
+    monkeypatch.setattr(backend_choice, "find_spec", lambda name: name if name == "torch" else None)
+    error = backend_choice.missing_backend(ModuleNotFoundError(name="tensorflow"))
     assert isinstance(error, BackendError)
     assert "Set KERAS_BACKEND=torch before Python starts" in str(error)
-    monkeypatch.setattr(_backend, "find_spec", lambda name: None)
-    assert "pip install tensorflow" in str(_backend.missing_backend(ModuleNotFoundError(name="jax")))
-    assert _backend.missing_backend(ModuleNotFoundError(name="matplotlib")) is None
+    monkeypatch.setattr(backend_choice, "find_spec", lambda name: None)
+    assert "pip install tensorflow" in str(backend_choice.missing_backend(ModuleNotFoundError(name="jax")))
+    assert backend_choice.missing_backend(ModuleNotFoundError(name="matplotlib")) is None
 
 
 def test_a_backend_that_cannot_train_is_refused(monkeypatch):
-    assert _backend.backend() in _backend.BACKENDS
+    assert _backend.backend() in backend_choice.BACKENDS
     monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
     with pytest.raises(BackendError, match="Set KERAS_BACKEND to tensorflow, jax or torch"):
         _backend.backend()

@@ -12,6 +12,24 @@ from PIL import Image, ImageFile
 from imgclf.pillow_settings import pinned
 
 
+def while_another_decodes(act):
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with pinned(100):
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    inside.wait(10)
+    try:
+        act()
+    finally:
+        leave.set()
+        thread.join()
+
+
 def test_settings_are_ours_within_and_theirs_after(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
@@ -25,22 +43,14 @@ def test_settings_are_ours_within_and_theirs_after(monkeypatch):
 
 def test_what_is_set_meanwhile_is_given_back_by_the_last_thread(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)
-    inside, leave = threading.Event(), threading.Event()
 
-    def hold():
+    def import_late():
+        ImageFile.LOAD_TRUNCATED_IMAGES = True  # some package does
         with pinned(100):
-            inside.set()
-            leave.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    inside.wait(10)
-    ImageFile.LOAD_TRUNCATED_IMAGES = True  # some package, imported late
-    with pinned(100):
+            assert ImageFile.LOAD_TRUNCATED_IMAGES is False
         assert ImageFile.LOAD_TRUNCATED_IMAGES is False
-    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
-    leave.set()
-    thread.join()
+
+    while_another_decodes(import_late)
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
@@ -75,24 +85,6 @@ def test_only_pillows_warnings_are_silenced():
             warnings.warn("ours", stacklevel=1)
         warnings.warn_explicit("later", UserWarning, "x.py", 1, module="PIL.PngImagePlugin")
     assert [str(warning.message) for warning in heard] == ["ours", "later"]
-
-
-def while_another_decodes(act):
-    inside, leave = threading.Event(), threading.Event()
-
-    def hold():
-        with pinned(100):
-            inside.set()
-            leave.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    inside.wait(10)
-    try:
-        act()
-    finally:
-        leave.set()
-        thread.join()
 
 
 def test_what_is_set_while_we_decode_stays(monkeypatch):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from .._backend import compiled, no_grad
+from .._backend import Pass, compiled, no_grad
 from ..taps import MODEL_LOCK, walk
 
 T = TypeVar("T")
 Arrays = Mapping[str, npt.NDArray[Any]]
-Pass = Callable[[Any, Sequence[tuple[Any, Any]]], Any]
-"""``pass_(arrays, state)`` gives tensors; the pictures are the first axis of everything.  State: see ``forward``."""
 
 _LIBRARIES = ("keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "builtins", "functools")
 """Whose objects are told apart by identity: what they hold changes with every step, or never."""

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from keras import ops
 
 from .. import head as heads
-from .._backend import value_and_grad
+from .._backend import Pass, value_and_grad
 from ..head import Head
 from ..taps import LayerInfo, forward, leaf_path, walk, watched
-from .compiling import Compiler, Pass
+from .compiling import Compiler
 
 Arrays = dict[str, npt.NDArray[Any]]
 Reduce = Callable[[Any, Any], Any]

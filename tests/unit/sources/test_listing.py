@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -132,16 +133,9 @@ def test_links_found_behind_links(tmp_path: Path) -> None:
     assert list(list_pictures(tmp_path / "set").pictures) == ["x/1.jpg", "x/y/2.jpg"]
 
 
-def test_an_unreadable_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_an_error(tmp_path: Path, unlistable: Callable[[str], None]) -> None:
     touch(tmp_path, "a/1.jpg", "b/1.jpg")
-    real = os.scandir
-
-    def scandir(path: str) -> object:
-        if str(path).endswith("b"):
-            raise PermissionError(13, "Permission denied", path)
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    unlistable("b")
     with pytest.raises(DatasetError, match=r"b' cannot be listed: Permission denied\. Make it readable"):
         list_pictures(tmp_path)
 
