@@ -9,9 +9,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-PAUSE = 5.0
-"""Seconds between two steps from which on it is a pause: Keras's TensorFlow loop at times stands still at the border of
-two epochs.  It is reported, and left out of the seconds, in every contender alike."""
+PAUSE = 1.0
+"""Seconds between two steps from which on it is a pause: where Keras lets a ``tf.data`` pipeline go, it often stands
+still (see ``let_go``).  It is reported, and left out of the seconds, in every contender alike."""
 
 
 def paused(times: Sequence[float]) -> float:

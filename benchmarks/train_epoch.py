@@ -259,8 +259,7 @@ _PLAIN = Benchmark(
     about="small_cnn with dropout at 150×150, 100 steps of 32 of the 2,000 photographs, augmented, then validation "
     "on 1,000.  The second and later epochs.  The tutorial's way decodes and augments in NumPy, today's Keras "
     "in tf.data; both train in float32, as their guides do; an expert adds a cache and bfloat16.  Pauses of "
-    "more than 5 s between two steps, which Keras's TensorFlow loop shows now and then, are reported and left "
-    "out.",
+    "more than a second between two steps, in which Keras lets a pipeline go (see above), are reported and left out.",
 )
 BENCHMARK = with_target(
     _PLAIN,

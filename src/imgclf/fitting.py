@@ -178,12 +178,12 @@ def train_epochs(
         averages = _unaveraged(model.optimizer, wanted=bool(taken))
         with contextlib.closing(part), averages, fused_normalisation(model):
             model.fit(
-                part,
+                _backend.feed(part),
                 initial_epoch=first,
                 epochs=last,
                 steps_per_epoch=steps - taken,
                 shuffle=False,  # the order is ours, not Keras's
-                validation_data=validation,
+                validation_data=_backend.feed(validation),
                 callbacks=called,
                 verbose=verbose,
             )

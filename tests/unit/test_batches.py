@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from imgclf import _backend
 from imgclf.augmentation import Augmentation
 from imgclf.batches import Batches
 from imgclf.dataset import Dataset
@@ -88,3 +89,21 @@ def test_whole_numbers_reach_the_network_as_the_same_pixels():
     whole = np.arange(240, 252, dtype=np.uint8).reshape(1, 2, 2, 3)
     seen = keras.ops.convert_to_numpy(network(whole, training=True))
     np.testing.assert_array_equal(seen, whole.astype(np.float32) * 0.5 - 0.25)
+
+
+def test_fit_is_fed_every_batch_in_its_order():
+    batches = Batches(numbered(), batch_size=4, seed=1, steps=9, start=2)
+    fed = [tuple(np.asarray(part) for part in batch) for batch in _backend.feed(batches)]
+    assert len(fed) == len(batches) == 7
+    for step, batch in enumerate(fed):
+        for given, expected in zip(batch, batches[step], strict=True):
+            np.testing.assert_array_equal(given, expected)
+            assert given.dtype == expected.dtype
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow has such a pipeline")
+def test_what_fit_is_fed_does_not_tune_itself():
+    """A pipeline that does makes ``fit`` stand still when it ends: benchmarks/let_go.py."""
+    fed = _backend.feed(Batches(numbered(), batch_size=4))
+    assert fed.options().autotune.enabled is False
+    assert int(fed.cardinality()) == 3
