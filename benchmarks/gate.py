@@ -24,9 +24,22 @@ class Epochs:
     """``fit(callbacks)`` in a thread of its own; calling this lets it train for one epoch more.
 
     An epoch lasts from its ``on_epoch_begin`` to the next one's, so validation and all callbacks are in it.
+
+    Args:
+        fit: Trains with these callbacks.
+        pictures: In an epoch.
+        bare: Called with the model after every epoch, outside what is measured; its figures stand beside the epoch's.
     """
 
-    def __init__(self, fit: Callable[[list[Any]], Any], pictures: int) -> None:
+    def __init__(
+        self,
+        fit: Callable[[list[Any]], Any],
+        pictures: int,
+        bare: Callable[[Any], Mapping[str, float]] | None = None,
+    ) -> None:
+        self._bare = bare
+        self._beside: Mapping[str, float] = {}
+        self._ended = (0.0, 0.0)
         self._go, self._reached = threading.Semaphore(0), threading.Semaphore(0)
         self._error: BaseException | None = None
         self._pictures = pictures
@@ -42,12 +55,14 @@ class Epochs:
         """One epoch: pictures, seconds without pauses, and the seconds of its parts."""
         self._parts = dict.fromkeys(self._parts, 0.0)
         self._times = [start := time.perf_counter()]
+        used = time.process_time()
         self._go.release()
         self._wait()
-        self._times.append(time.perf_counter())
+        ended, used_then = self._ended
+        self._times.append(ended)
         pause = paused(self._times)
-        seconds = self._times[-1] - start - pause
-        return {"pictures": self._pictures, "seconds": seconds, "pause_seconds": pause, **self._parts}
+        figures = {"seconds": ended - start - pause, "cpu_seconds": used_then - used, "pause_seconds": pause}
+        return {"pictures": self._pictures, **figures, **self._parts, **self._beside}
 
     def close(self) -> None:
         """End the training: its thread holds what another contender in the same process would wait for."""
@@ -77,6 +92,10 @@ class Epochs:
             """Tells when an epoch begins, and waits until it may."""
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                gate._ended = time.perf_counter(), time.process_time()
+                if gate._bare is not None and epoch:
+                    gate._beside = gate._bare(self.model)
+                    self.model.reset_metrics()
                 gate._reached.release()
                 gate._go.acquire()
                 if gate._closed:

@@ -139,9 +139,9 @@ BENCHMARK = Benchmark(
     },
     group="Loading",
     note="Pillow's decoding and antialiased resize are three quarters of our processor time, so no library that takes "
-    "its pixels from Pillow reaches the target: see Pillow alone, which does nothing else and keeps nothing. TensorFlow "
-    "decodes with a faster, less exact transform and resizes without antialiasing, from four pixels each, which "
-    "leaves out most of a large photograph.",
+    "its pixels from Pillow reaches the target: see Pillow alone, which does nothing else and keeps nothing.  "
+    "TensorFlow decodes with a faster, less exact transform, and resizes without antialiasing: from four pixels each, "
+    "however large the photograph is.",
     show={"peak_mb": "peak memory, MB"},
     about="4,000 photographs of 59×45 to 1023×768 pixels, stretched to 150×150; the files lie in the system's memory "
     "after the first turn. Ours decodes them into a cache that is empty at first, once for all epochs; the others make "

@@ -1,4 +1,4 @@
-"""A set three times as large as the memory that the process may have is loaded, split, read and fingerprinted."""
+"""A set three times as large as the memory that is left to the process is loaded, split, read and fingerprinted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 PROMISE = pytest.mark.promise(
-    "larger-than-memory", "A set three times as large as memory is loaded, split and read through a memory map"
+    "larger-than-memory",
+    "A set three times as large as the memory left to the process is loaded, split and read through a memory map",
 )
 COUNT, SIDE, ROOM = 400, 512, 100  # pictures, pixels, MB that the process may take beyond what it has
 SCRIPT = """
