@@ -27,14 +27,16 @@ class Epochs:
 
     Args:
         fit: Trains with these callbacks.
-        pictures: In an epoch.
+        steps: Of training in an epoch; another number is an error.
+        batch_size: Pictures in a step.
         bare: Called with the model after every epoch, outside what is measured; its figures stand beside the epoch's.
     """
 
     def __init__(
         self,
         fit: Callable[[list[Any]], Any],
-        pictures: int,
+        steps: int,
+        batch_size: int,
         bare: Callable[[Any], Mapping[str, float]] | None = None,
     ) -> None:
         self._bare = bare
@@ -42,7 +44,7 @@ class Epochs:
         self._ended = (0.0, 0.0)
         self._go, self._reached = threading.Semaphore(0), threading.Semaphore(0)
         self._error: BaseException | None = None
-        self._pictures = pictures
+        self._steps, self._batch_size, self._taken = steps, batch_size, 0
         self._times: list[float] = []
         self._parts = {"validation_seconds": 0.0, "training_seconds": 0.0}
         self._closed = False
@@ -53,16 +55,18 @@ class Epochs:
 
     def __call__(self) -> Mapping[str, float]:
         """One epoch: pictures, seconds without pauses, and the seconds of its parts."""
-        self._parts = dict.fromkeys(self._parts, 0.0)
+        self._parts, self._taken = dict.fromkeys(self._parts, 0.0), 0
         self._times = [start := time.perf_counter()]
         used = time.process_time()
         self._go.release()
         self._wait()
         ended, used_then = self._ended
+        if self._taken != self._steps:
+            raise RuntimeError(f"the epoch took {self._taken} steps, not {self._steps}")
         self._times.append(ended)
         pause = paused(self._times)
         figures = {"seconds": ended - start - pause, "cpu_seconds": used_then - used, "pause_seconds": pause}
-        return {"pictures": self._pictures, **figures, **self._parts, **self._beside}
+        return {"pictures": self._steps * self._batch_size, **figures, **self._parts, **self._beside}
 
     def close(self) -> None:
         """End the training: its thread holds what another contender in the same process would wait for."""
@@ -103,6 +107,7 @@ class Epochs:
                 self.began = time.perf_counter()
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                gate._taken += 1
                 gate._times.append(time.perf_counter())
 
             def on_test_begin(self, logs: Any = None) -> None:

@@ -80,6 +80,6 @@ BENCHMARK = Benchmark(
     "cores were busy: what happens after every validation.  Keras's pipelines tune themselves, in a thread that looks "
     "after 10 ms, 20 ms, … up to 60 s.  It is woken when the pipeline goes, but TensorFlow 2.21 wakes it before the "
     "pipeline counts as cancelled (CancellationManager::StartCancel runs its callbacks first), so it often sleeps on "
-    "until its time has come, and fit with it: until 1.27 s here, 20.5 s or 41 s in the epochs of the tutorial's way "
-    "below.  We hand the same pipeline over without tuning.",
+    "until its time has come, and fit with it: until 1.27 s here, 20 s or 41 s where an epoch lasts as long.  We hand "
+    "the same pipeline over without tuning.",
 )
