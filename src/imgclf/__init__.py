@@ -39,9 +39,14 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .errors import UnknownNameError as UnknownNameError
     from .evaluation import Evaluation as Evaluation
     from .evaluation import Predictions as Predictions
+    from .explainer import Attribution as Attribution
     from .explainer import Explainer as Explainer
     from .explainer import Explanation as Explanation
+    from .explainer import Faithfulness as Faithfulness
     from .explainer import FeatureMaps as FeatureMaps
+    from .explainer import SanityCheck as SanityCheck
+    from .explainer.comparing import Comparison as Comparison
+    from .explainer.comparing import compare as compare
     from .health import HealthReport as HealthReport
     from .images import ImageFacts as ImageFacts
     from .images import ImageSpec as ImageSpec
@@ -77,7 +82,8 @@ _HOMES = {
         "UnknownNameError",
     ),
     "evaluation": ("Evaluation", "Predictions"),
-    "explainer": ("Explainer", "Explanation", "FeatureMaps"),
+    "explainer": ("Attribution", "Explainer", "Explanation", "Faithfulness", "FeatureMaps", "SanityCheck"),
+    "explainer.comparing": ("Comparison", "compare"),
     "health": ("HealthReport",),
     "images": ("ImageFacts", "ImageSpec", "inspect_image"),
     "interrupts": ("RunStopped",),

@@ -40,7 +40,7 @@ def image_grid(
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, -(-len(images) // columns))
-    figure = _figure(1.8 * columns, (2.0 if titles is not None else 1.8) * rows + (0.4 if suptitle else 0))
+    figure = new_figure(1.8 * columns, (2.0 if titles is not None else 1.8) * rows + (0.4 if suptitle else 0))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, image in zip(axes, images, strict=False):
         draw_image(axis, image)
@@ -60,7 +60,7 @@ def curves(history: Mapping[str, Sequence[float]], best_epoch: int | None = None
         history: ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy``: one value per epoch; missing ones are left out.
         best_epoch: Counted from 1.
     """
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     for axis, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "-o")):
             values = history.get(key, ())
@@ -86,7 +86,7 @@ def confusion_matrix(confusion: npt.NDArray[np.integer[Any]], class_names: Seque
     """
     k = len(class_names)
     side = max(3.2, 0.55 * k + 1.6)
-    figure = _figure(side + 0.8, side)
+    figure = new_figure(side + 0.8, side)
     axis = figure.subplots()
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     shown = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -105,7 +105,7 @@ def confusion_matrix(confusion: npt.NDArray[np.integer[Any]], class_names: Seque
 
 def counts(values: Mapping[str, int], label: str = "pictures") -> Figure:
     """One bar per name, its count written on it."""
-    figure = _figure(max(3.0, 0.6 * len(values) + 1.5), 3)
+    figure = new_figure(max(3.0, 0.6 * len(values) + 1.5), 3)
     axis = figure.subplots()
     bars = axis.bar(range(len(values)), list(values.values()), color="tab:blue")
     axis.bar_label(bars, fmt="{:,.0f}")
@@ -136,35 +136,35 @@ def blend(
 
 
 def heatmap_rows(
-    images: npt.NDArray[np.uint8],
-    overlays: Mapping[str, npt.NDArray[np.uint8]],
+    images: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8],
+    overlays: Mapping[str, Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]],
     *,
     titles: Sequence[str],
-    blank: Mapping[str, npt.NDArray[np.bool_]],
+    blank: Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]],
     alpha: float = 0.5,
 ) -> Figure:
     """A row per picture: the picture, then its overlay of every layer; more than 8 layers go on below.
 
     Args:
-        images: uint8 ``(n, h, w, c)``.
-        overlays: Layer → uint8 ``(n, h, w, 3)``, as :func:`blend` gives them.
+        images: uint8 ``(n, h, w, c)``, or ``n`` pictures of any size.
+        overlays: Layer → uint8 ``(n, h, w, 3)``, as :func:`blend` gives them, or ``n`` of any size.
         titles: One per picture.
         blank: Layer → ``(n,)``: on which cells "blank" is written.
         alpha: As given to :func:`blend`; the legend is as pale as the overlays.
     """
     layers, columns = list(overlays), min(max(len(overlays), 1), 8)
     lines = max(1, -(-len(layers) // columns))
-    figure = _figure(1.9 * (columns + 1) + 0.9, 2.1 * lines * len(images) + 0.3)
+    figure = new_figure(1.9 * (columns + 1) + 0.9, 2.1 * lines * len(images) + 0.3)
     axes = figure.subplots(lines * len(images), columns + 1, squeeze=False)
     for axis in axes.ravel():
         axis.set_axis_off()
     for row, image in enumerate(images):
-        draw_image(axes[row * lines, 0], _drawable(image))
+        draw_image(axes[row * lines, 0], drawable(image))
         axes[row * lines, 0].set_title(plain(titles[row]), fontsize=8)
         for position, layer in enumerate(layers):
             axis = axes[row * lines + position // columns, 1 + position % columns]
             draw_image(axis, overlays[layer][row])
-            axis.set_title(plain(_short(layer)), fontsize=8)
+            axis.set_title(plain(short_path(layer)), fontsize=8)
             if blank[layer][row]:
                 axis.text(0.5, 0.5, "blank", color="white", ha="center", va="center", transform=axis.transAxes)
     _heat_legend(figure, alpha)
@@ -187,10 +187,10 @@ def feature_map_strips(
         title: One line over all.
     """
     channels = max(1, min(channels, max(values.shape[-1] for values in maps.values())))
-    figure = _figure(max(3.0, 0.72 * channels + 2.2), 1.6 + 0.78 * len(maps) + (0.3 if title else 0))
+    figure = new_figure(max(3.0, 0.72 * channels + 2.2), 1.6 + 0.78 * len(maps) + (0.3 if title else 0))
     grid = figure.add_gridspec(len(maps) + 1, 1, height_ratios=[2.0] + [1.0] * len(maps))
     top = figure.add_subplot(grid[0])
-    draw_image(top, _drawable(image))
+    draw_image(top, drawable(image))
     top.set_axis_off()
     for row, (layer, values) in enumerate(maps.items(), start=1):
         axis = figure.add_subplot(grid[row])
@@ -198,8 +198,8 @@ def feature_map_strips(
         axis.imshow(mosaic, cmap=_HEAT, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axis.set_box_aspect(image.shape[0] / (image.shape[1] * channels))  # tiles of all layers stand under each other
         shape = "×".join(map(str, values.shape))
-        axis.set_ylabel(f"{plain(_short(layer))}\n{shape}", rotation=0, ha="right", va="center", fontsize=7)
-        _frameless(axis)
+        axis.set_ylabel(f"{plain(short_path(layer))}\n{shape}", rotation=0, ha="right", va="center", fontsize=7)
+        frameless(axis)
     axis.set_xlabel(_EACH_CHANNEL, fontsize=8)
     if title:
         figure.suptitle(plain(title), fontsize=10)
@@ -217,10 +217,10 @@ def channel_grid(maps: npt.NDArray[np.floating[Any]], *, title: str | None = Non
     columns = min(channels, max(4, round(channels**0.5 * 1.4)))
     rows = -(-channels // columns)
     side = min(0.9, 14 / columns)
-    figure = _figure(max(3.0, side * columns + 0.4), max(1.5, side * rows * maps.shape[0] / maps.shape[1] + 0.6))
+    figure = new_figure(max(3.0, side * columns + 0.4), max(1.5, side * rows * maps.shape[0] / maps.shape[1] + 0.6))
     axis = figure.subplots()
     axis.imshow(_mosaic(maps, columns), cmap=_HEAT, vmin=0, vmax=1, interpolation="nearest")
-    _frameless(axis)
+    frameless(axis)
     axis.set_xlabel(f"{channels} channels of {maps.shape[0]}×{maps.shape[1]}; {_EACH_CHANNEL}", fontsize=8)
     if title:
         axis.set_title(plain(title), fontsize=9)
@@ -249,7 +249,8 @@ def plain(text: str, most: int = 120) -> str:
     return "\n".join(short).replace("$", r"\$")
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, which no window shows."""
     from matplotlib.figure import Figure  # not pyplot: no window, no global state, safe in threads
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -275,17 +276,18 @@ def _mosaic(maps: npt.NDArray[np.floating[Any]], columns: int) -> npt.NDArray[np
     return grid.reshape(rows * (height + gap), columns * (width + gap))[:-gap, :-gap]
 
 
-def _drawable(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def drawable(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """*image* itself if it is grey or RGB, else the mean of its channels."""
     return image if image.shape[-1] in (1, 3) else image.mean(axis=-1, keepdims=True).astype(np.uint8)
 
 
-def _frameless(axis: Axes) -> None:
+def frameless(axis: Axes) -> None:
+    """Neither ticks nor a frame."""
     axis.set_xticks([])
     axis.set_yticks([])
     axis.spines[:].set_visible(False)
 
 
-def _short(path: str) -> str:
+def short_path(path: str) -> str:
     """The last part of a layer's path, which is what fits over a small picture."""
     return path.rpartition("/")[2]

@@ -5,8 +5,11 @@
     requests  pictures, layers and classes as the user names them
     compiling one pass over a model, compiled
     cam       formulas, and maps made ready to be drawn
+    pixels    gradients and their integral, noise, occlusion
     passes    all layers' outputs, or gradients, in one pass
+    inspection the passes over many pictures, some at a time
     results   frozen records that draw themselves
+    checks    curves of deletion and insertion, and what is left without what was learnt
 
 The pass itself is ``taps``, and which tensor is the logit is ``head``, both shared with ``architectures``.
 """
@@ -14,29 +17,49 @@ The pass itself is ``taps``, and which tensor is the logit is ``head``, both sha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OptionError
-from ..head import Head, Probe, noise, probe
+from ..errors import OptionError, listed
+from ..head import Head, Score
 from ..taps import LayerInfo
-from . import passes
-from .cam import grad_cam
-from .compiling import Compiler
-from .requests import ClassName, Given, Layers, choose_labels, choose_layers, pictures
-from .results import Explanation, FeatureMaps
+from . import checks, pixels
+from .cam import METHODS, Method, against
+from .checks import Faithfulness, SanityCheck
+from .inspection import BATCH, Inspection
+from .passes import Told
+from .pixels import PIXEL_METHODS, PixelMethod
+from .requests import (
+    ClassName,
+    Given,
+    Layers,
+    check_count,
+    check_option,
+    choose_labels,
+    choose_layers,
+    choose_windows,
+    pictures,
+)
+from .results import Attribution, Explanation, FeatureMaps
 
 if TYPE_CHECKING:
     from ..classifier import Classifier
     from ..inputs import Pictures
 
-__all__ = ["Explainer", "Explanation", "FeatureMaps", "Head", "LayerInfo"]
-
-_BATCH = 8
-"""Pictures per pass: with all 18 layers of VGG16 at 224 × 224, 70 MB for each, and 16 are no faster than 8."""
+__all__ = [
+    "Attribution",
+    "Explainer",
+    "Explanation",
+    "Faithfulness",
+    "FeatureMaps",
+    "Head",
+    "LayerInfo",
+    "SanityCheck",
+]
 
 
 class Explainer:
@@ -77,11 +100,7 @@ class Explainer:
             )
         names = class_names if class_names is not None else getattr(self._classifier, "class_names", None)
         self.class_names: tuple[str, ...] | None = None if names is None else tuple(names)
-        self._shape = _input_shape(self.model)
-        self._compiler = Compiler(self.model)
-        self._probes: dict[tuple[int, ...], Probe] = {}
-        if self._shape is not None and None not in self._shape:
-            self._probe()  # a model that cannot be explained is told now
+        self._inside = Inspection(self.model, self.class_names)
 
     def __repr__(self) -> str:
         named = "" if self.class_names is None else f", class_names={list(self.class_names)}"
@@ -90,12 +109,12 @@ class Explainer:
     @property
     def layers(self) -> tuple[LayerInfo, ...]:
         """Every call of a leaf layer, in the order in which a picture passes through them."""
-        return self._probe().layers
+        return self._inside.probe().layers
 
     @property
     def head(self) -> Head:
         """What is explained."""
-        return self._probe().head
+        return self._inside.probe().head
 
     def feature_maps(self, images: Pictures, layers: Layers = None) -> FeatureMaps:
         """What every layer makes of the pictures.
@@ -112,16 +131,22 @@ class Explainer:
             OptionError, ImageError: pictures that do not fit the model, or cannot be read.
         """
         given = self._pictures(images)
-        chosen = choose_layers("maps" if layers is None else layers, self._probe(given.taken).layers)
-        count = len(given.keys)
-        maps = {layer.path: np.empty((count, *layer.shape), np.float32) for layer in chosen}
-        for part in _parts(count):  # straight into place: joining the parts would copy all of it once more
-            for path, values in passes.activations(self._compiler, given.taken[part], chosen).items():
-                maps[path][part] = values
+        chosen = choose_layers("maps" if layers is None else layers, self._inside.probe(given.taken).layers)
+        maps = self._inside.activations(given.taken, chosen)
         return FeatureMaps(given.keys, given.shown, maps)
 
-    def grad_cam(self, images: Pictures, class_name: ClassName = None, layers: Layers = None) -> Explanation:
-        """Where each picture speaks for a class, by Grad-CAM: feature maps weighted by their mean gradients.
+    def grad_cam(
+        self,
+        images: Pictures,
+        class_name: ClassName = None,
+        layers: Layers = None,
+        method: Method = "grad_cam",
+        *,
+        score: Score = "logit",
+        counterfactual: bool = False,
+        smooth: int = 0,
+    ) -> Explanation:
+        """Where each picture speaks for a class: feature maps weighted by their gradients.
 
         All layers come from one forward and one backward pass per 8 pictures.
 
@@ -131,80 +156,193 @@ class Explainer:
                 each picture's likeliest class.
             layers: As for :meth:`feature_maps`, but None means ``"last"``: the last convolution, as in the paper, or
                 the last feature map of a network without one.
+            method: ``"grad_cam"``; ``"hires_cam"``, exact where one Dense layer follows the maps; ``"layer_cam"`` and
+                ``"grad_cam_plus_plus"``, which leave out what speaks against the class, and so may make a network look
+                right that is not.
+            score: What is differentiated: the class's ``"logit"``, as in the papers, or its ``"log_odds"`` against all
+                the others, which tells two classes apart where both logits rise together.  The same for one unit.
+            counterfactual: Where each picture speaks *against* the class: the gradients of the negated score.
+            smooth: The mean over so many copies with noise, in place of the picture's own maps; 0 for no noise.
 
         Raises:
-            UnknownNameError: a layer or a class that the model does not have.
-            OptionError, ImageError: pictures that do not fit the model, or cannot be read.
+            UnknownNameError: a layer, class, method or score that does not exist.
+            OptionError, ImageError: pictures that do not fit the model, or cannot be read; Grad-CAM++ of a layer whose
+                output goes below zero.
         """
+        check_option("method", method, METHODS)
+        check_option("score", score, get_args(Score))
+        check_count("smooth", smooth, 0)
         given = self._pictures(images)
-        found = self._probe(given.taken)
-        chosen = choose_layers("last" if layers is None else layers, found.layers)
-        labels = choose_labels(class_name, len(given.keys), self.class_names, found.head.classes)
-        told = [
-            passes.gradients(
-                self._compiler,
-                found.head,
-                given.taken[part],
-                chosen,
-                None if labels is None else labels[part],
-                reduce=grad_cam,
+        chosen = choose_layers("last" if layers is None else layers, self._inside.probe(given.taken).layers)
+        reduce = against(method) if counterfactual else METHODS[method]
+        told = self._inside.gradients(given.taken, self._labels(class_name, given), chosen, reduce, score)
+        maps = told.found
+        if smooth:
+            copies = (
+                self._inside.gradients(pixels.noisy(given.taken, copy), told.labels, chosen, reduce, score).found
+                for copy in range(smooth)
             )
-            for part in _parts(len(given.keys))
-        ]
-        asked = np.concatenate([part.labels for part in told])
+            maps = pixels.mean(copies)
+        if below := [path for path, values in maps.items() if np.isnan(values).any()]:
+            raise OptionError(
+                f"{method} is defined for feature maps of 0 and above; {listed(below)} goes below. "
+                "Choose the activation layer that follows, or another method."
+            )
         return Explanation(
-            keys=given.keys,
-            images=given.shown,
-            names=tuple(self._name(label) for label in asked),
-            labels=asked,
-            probabilities=np.concatenate([part.probabilities for part in told]),
-            scores=np.concatenate([part.scores for part in told]),
-            method="grad_cam",
-            maps={layer.path: np.concatenate([part.found[layer.path] for part in told]) for layer in chosen},
+            **self._said(given, told),
+            method=method,
+            maps=maps,
+            score=score,
+            counterfactual=counterfactual,
+            smooth=smooth,
         )
 
-    def _name(self, label: int) -> str:
+    def attribute(
+        self,
+        images: Pictures,
+        class_name: ClassName = None,
+        method: PixelMethod = "integrated_gradients",
+        *,
+        score: Score = "logit",
+        steps: int = 64,
+        smooth: int = 0,
+        baseline: float | Literal["mean"] | None = None,
+        window: int | tuple[int, int] | None = None,
+        stride: int | tuple[int, int] | None = None,
+    ) -> Attribution:
+        """What each pixel does for a class.
+
+        Args:
+            images: As for :meth:`feature_maps`.
+            class_name: As for :meth:`grad_cam`.
+            method: ``"integrated_gradients"``: the gradients on the way from a baseline, whose sum is what the picture
+                adds to the score, and whose error is reported; ``"gradient"``: where the least change of a pixel would
+                change the score; ``"occlusion"``: how much the score falls where a window is covered, which asks the
+                network and nothing else, in many passes.
+            score: As for :meth:`grad_cam`.
+            steps: Of integrated gradients: points on the way; twice as many leave less error.
+            smooth: Of the gradient: the mean over so many copies with noise (SmoothGrad); 0 for no noise.
+            baseline: What stands for nothing to be seen: a value of pixels, or ``"mean"``, each picture's mean colour.
+                None: 0, as in the paper, for integrated gradients, and ``"mean"`` for occlusion.
+            window: Of occlusion: pixels ``(height, width)`` or both; None: an eighth of the picture.
+            stride: Of occlusion: pixels from one window to the next; None: half a window.
+
+        Raises:
+            UnknownNameError: a class, method or score that does not exist.
+            OptionError, ImageError: settings out of their range, pictures that do not fit or cannot be read.
+        """
+        check_option("method", method, PIXEL_METHODS)
+        check_option("score", score, get_args(Score))
+        check_count("steps", steps, 1)
+        check_count("smooth", smooth, 0)
+        given = self._pictures(images)
+        taken = given.taken
+        told = self._inside.scores(taken, self._labels(class_name, given), score)
+        base = pixels.backgrounds(taken, ("mean" if method == "occlusion" else 0.0) if baseline is None else baseline)
+        completeness: npt.NDArray[np.float32] | None = None
+
+        def gradient(some: npt.NDArray[Any], which: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+            return self._inside.pixel_gradients(some, told.labels[which], score)
+
+        def scores(some: npt.NDArray[Any], which: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+            return self._inside.scores(some, told.labels[which], score).scores
+
+        every = np.arange(len(taken))
+        if method == "integrated_gradients":
+            values = pixels.integrated_gradients(taken, base, gradient, steps, BATCH)
+            added = told.scores.astype(np.float64) - scores(base, every)
+            completeness = np.asarray(values.sum(axis=(1, 2, 3), dtype=np.float64) - added, dtype=np.float32)
+        elif method == "gradient":
+            copies = (pixels.noisy(taken, copy) for copy in range(smooth)) if smooth else [taken]
+            values = pixels.mean({"": gradient(copy, every)} for copy in copies)[""]
+        else:
+            windows, strides = choose_windows(window, stride, taken.shape[1:3])
+            values = pixels.occlusion(taken, base, scores, window=windows, stride=strides, batch=BATCH)
+        said = self._said(given, told)
+        return Attribution(**said, method=method, values=values, completeness_error=completeness, score=score)
+
+    def faithfulness(
+        self,
+        images: Pictures,
+        maps: Explanation | Attribution | npt.NDArray[Any],
+        class_name: ClassName = None,
+        *,
+        layer: str | None = None,
+        steps: int = 24,
+        baseline: float | Literal["mean"] = "mean",
+        seed: int = 0,
+    ) -> Faithfulness:
+        """Does the answer follow the map?  Pixels are taken away, and put back, from its highest value to its lowest.
+
+        Args:
+            images: The pictures explained.
+            maps: What :meth:`grad_cam` or :meth:`attribute` gave for them, or signed maps ``(n, height, width)``.
+            class_name: As for :meth:`grad_cam`; None takes the classes that *maps* explains.
+            layer: Whose maps; None: the last.
+            steps: Steps from all pixels to none.
+            baseline: What is seen in place of a pixel: a value, or each picture's mean colour.
+            seed: Of the random order beside it.
+
+        Raises:
+            UnknownNameError, OptionError, ImageError: as :meth:`grad_cam`; maps that do not fit the pictures.
+        """
+        check_count("steps", steps, 1)
+        given = self._pictures(images)
+        found, labels = checks.aligned(maps, layer, given.taken.shape[:3])
+        chosen = labels if class_name is None else self._labels(class_name, given)
+        asked = self._inside.scores(given.taken, chosen, "log_odds").labels
+
+        def answers(some: npt.NDArray[Any], which: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+            return self._inside.answers(some, asked[which])
+
+        base = pixels.backgrounds(given.taken, baseline)
+        curves = checks.curves(given.taken, base, found, answers, steps=steps, batch=BATCH, seed=seed)
+        return Faithfulness(given.keys, tuple(self.name_of(label) for label in asked), *curves)
+
+    def sanity_check(
+        self,
+        images: Pictures,
+        class_name: ClassName = None,
+        layers: Layers = None,
+        method: Method = "grad_cam",
+        *,
+        seed: int = 0,
+    ) -> SanityCheck:
+        """Do the maps come from what was learnt?  Weights are shuffled, layer by layer from the top, and put back.
+
+        Args:
+            images: As for :meth:`feature_maps`.
+            class_name: As for :meth:`grad_cam`.
+            layers: One layer, whose maps are compared; None: the last convolution.
+            method: As for :meth:`grad_cam`.
+            seed: Of the shuffling.
+
+        Raises:
+            UnknownNameError, OptionError, ImageError: as :meth:`grad_cam`.
+        """
+        before = self.grad_cam(images, class_name, layers, method)
+        layer, labels = list(before.maps)[-1], before.labels.tolist()
+        shuffled, similarity = [], []
+        with closing(self._inside.shuffling(seed)) as paths:  # whatever happens, all weights are put back
+            for path in paths:
+                after = self.grad_cam(images, labels, layer, method).maps[layer]
+                shuffled.append(path)
+                similarity.append(checks.similarity(before.maps[layer], after).mean())
+        return SanityCheck(method, layer, tuple(shuffled), np.asarray(similarity))
+
+    def _labels(self, class_name: ClassName, given: Given) -> npt.NDArray[np.int64] | None:
+        classes = self._inside.probe(given.taken).head.classes
+        return choose_labels(class_name, len(given.keys), self.class_names, classes)
+
+    def _said(self, given: Given, told: Told) -> dict[str, Any]:
+        """What every record says of the pictures and of the classes explained."""
+        names = tuple(self.name_of(label) for label in told.labels)
+        said = {"labels": told.labels, "probabilities": told.probabilities, "scores": told.scores}
+        return {"keys": given.keys, "images": given.shown, "names": names, **said}
+
+    def name_of(self, label: int) -> str:
+        """The name of class *label*, or ``"class 1"`` where names are not known."""
         return f"class {label}" if self.class_names is None else self.class_names[label]
 
     def _pictures(self, images: Pictures) -> Given:
-        return pictures(images, self._shape, self._classifier)
-
-    def _probe(self, like: npt.NDArray[Any] | None = None) -> Probe:
-        """The layers and the head, found once for each size of picture; *like* gives the size where it is not fixed."""
-        shape = self._shape if like is None else like.shape[1:]
-        if shape is None or None in shape:
-            raise OptionError(
-                f"the model takes pictures of shape {shape}, so its layers depend on the picture. "
-                "Ask feature_maps(images).maps, or grad_cam(images)."
-            )
-        size = tuple(int(side) for side in shape if side is not None)
-        if size not in self._probes:
-            pixels = noise(size, "float32" if like is None else str(like.dtype))
-            self._probes[size] = self._compiler.observed(lambda: probe(self.model, pixels))
-            _check_names(self.class_names, self._probes[size].head)
-        return self._probes[size]
-
-
-def _check_names(class_names: tuple[str, ...] | None, head: Head) -> None:
-    if class_names is not None and len(class_names) != head.classes:
-        raise OptionError(
-            f"{len(class_names)} class names for a model of {head.classes} classes; give one name per class"
-            + (" (a model with one unit has two classes)." if head.units == 1 else ".")
-        )
-
-
-def _input_shape(model: Any) -> tuple[int | None, ...] | None:
-    """``(h, w, c)`` with None for what is not fixed; None for a subclassed model that does not say."""
-    shape = getattr(model, "input_shape", None) or (model.get_build_config() or {}).get("input_shape")
-    if shape is None:
-        return None
-    if not isinstance(shape, (list, tuple)) or len(shape) != 4 or isinstance(shape[0], (list, tuple)):
-        raise OptionError(
-            f"the model's input has the shape {shape}; expected one input (n, height, width, channels). "
-            "Wrap the model into one that takes pictures."
-        )
-    return tuple(shape[1:])
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(start, start + _BATCH) for start in range(0, count, _BATCH)]
+        return pictures(images, self._inside.shape, self._classifier)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +36,74 @@ def grad_cam(activations: Any, gradients: Any) -> Any:
     Returns:
         ``(n, h, w)`` float32.
     """
-    precise = "float64" if backend.standardize_dtype(activations.dtype) == "float64" else "float32"
-    a, g = ops.cast(activations, precise), ops.cast(gradients, precise)
+    a, g = _precise(activations, gradients)
     # One axis after the other, and no matrix product: sums of at most a few hundred terms, and never TensorFloat-32.
     weights = ops.mean(ops.mean(g, axis=2, keepdims=True), axis=1, keepdims=True)
     return ops.cast(ops.sum(a * weights, axis=-1), "float32")
+
+
+def hires_cam(activations: Any, gradients: Any) -> Any:
+    """The channels' sum, each value weighted by its own gradient; shapes as for :func:`grad_cam`.
+
+    Draelos and Carin 2020, *Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural
+    networks*, equation 4.  Before one Dense layer that sees every value, its sum is the logit less the bias.
+    """
+    a, g = _precise(activations, gradients)
+    return ops.cast(ops.sum(a * g, axis=-1), "float32")
+
+
+def layer_cam(activations: Any, gradients: Any) -> Any:
+    """The channels' sum, each value weighted by its gradient where that is above zero; shapes as for :func:`grad_cam`.
+
+    Jiang et al. 2021, *LayerCAM: Exploring Hierarchical Class Activation Maps for Localization*, equations 6 and 7.
+    Whatever speaks against the class is left out, so a network that has learnt nothing can look as if it had.
+    """
+    a, g = _precise(activations, gradients)
+    return ops.cast(ops.sum(a * ops.maximum(g, 0), axis=-1), "float32")
+
+
+def grad_cam_plus_plus(activations: Any, gradients: Any) -> Any:
+    """The channels' sum, each weighted by its gradients above zero, which are weighted themselves.
+
+    Chattopadhay et al. 2018, *Grad-CAM++: Improved Visual Explanations for Deep Convolutional Networks*, equations 10
+    and 19, where the score is passed through an exponential.  Defined for values of 0 and above, as a ReLU gives them:
+    where one is below, the divisor may cross zero, and the whole map is NaN.  What speaks against the class is left
+    out, as in :func:`layer_cam`; shapes as for :func:`grad_cam`.
+    """
+    a, g = _precise(activations, gradients)
+    total = ops.sum(ops.sum(a, axis=2, keepdims=True), axis=1, keepdims=True)
+    risen = ops.maximum(g, 0)
+    share = risen / (2 + total * risen)  # g² / (2 g² + total · g³), times g, where g is above zero
+    weights = ops.sum(ops.sum(share, axis=2, keepdims=True), axis=1, keepdims=True)
+    found = ops.sum(a * weights, axis=-1)
+    least = ops.min(a, axis=(1, 2, 3))[:, None, None]
+    return ops.cast(ops.where(least < 0, np.nan, found), "float32")
+
+
+Method = Literal["grad_cam", "hires_cam", "layer_cam", "grad_cam_plus_plus"]
+METHODS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "grad_cam": grad_cam,
+    "hires_cam": hires_cam,
+    "layer_cam": layer_cam,
+    "grad_cam_plus_plus": grad_cam_plus_plus,
+}
+"""``method(activations, gradients)``: ``(n, h, w, c)`` twice → the signed map ``(n, h, w)``."""
+
+
+@functools.cache
+def against(method: str) -> Callable[[Any, Any], Any]:
+    """The *method* of the negated score, whose map is high where the picture speaks against the class.
+
+    Selvaraju et al. 2017, section 3.3.  Always the same function for a method, as what is compiled is found by it.
+    """
+    formula = METHODS[method]
+    return lambda activations, gradients: formula(activations, -gradients)
+
+
+def _precise(*tensors: Any) -> list[Any]:
+    """As float64 where the network computes in it, else as float32."""
+    double = any(backend.standardize_dtype(tensor.dtype) == "float64" for tensor in tensors)
+    return [ops.cast(tensor, "float64" if double else "float32") for tensor in tensors]
 
 
 def upsample(maps: npt.NDArray[Any], size: tuple[int, int]) -> Floats:

@@ -1,4 +1,4 @@
-"""The two passes: forward for feature maps, forward and backward for gradients; any number of layers in each."""
+"""The passes: forward for feature maps and scores, forward and backward for gradients; any number of layers in each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from keras import ops
 
 from .. import head as heads
 from .._backend import Pass, value_and_grad
-from ..head import Head
+from ..head import Head, Score
 from ..taps import LayerInfo, forward, leaf_path, walk, watched
 from .compiling import Compiler
 
 Arrays = dict[str, npt.NDArray[Any]]
+INPUT = ""
+"""The path of what the model takes, beside those of its layers."""
+
 Reduce = Callable[[Any, Any], Any]
 """``reduce(activations, gradients)``, tensors ``(n, h, w, c)``, gives what is wanted of a layer: ``(n, …)``."""
 
@@ -28,8 +31,8 @@ class Told:
     Attributes:
         probabilities: ``(n, classes)`` float32.
         labels: ``(n,)`` the classes explained.
-        scores: ``(n,)`` their logits.
-        found: path → what *reduce* made of the layer.
+        scores: ``(n,)`` their scores.
+        found: path → what *reduce* made of the layer; empty where nothing was differentiated.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -53,6 +56,7 @@ def gradients(
     labels: npt.NDArray[np.int64] | None = None,
     *,
     reduce: Reduce,
+    score: Score = "logit",
 ) -> Told:
     """The class's score, differentiated with respect to the output of every layer at once.
 
@@ -63,18 +67,50 @@ def gradients(
         compiler: Of a built Keras model.
         head: Its head, from :func:`~imgclf.head.probe`.
         images: ``(n, h, w, c)`` as the model takes them.
-        layers: Where to differentiate.
+        layers: Where to differentiate: calls of layers, and :data:`INPUT`.
         labels: ``(n,)`` the classes; None for each picture's likeliest.
         reduce: What is wanted of each layer, computed as part of the pass.
+        score: What is differentiated: see :func:`~imgclf.head.class_score`.
     """
-    arrays = {"images": images} if labels is None else {"images": images, "labels": labels.astype(np.int32)}
-    name = ("gradients", reduce, *(layer.path for layer in layers))
-    told = compiler.run(name, _gradient_pass(compiler.model, head, layers, reduce), arrays)
+    paths = [layer.path for layer in layers]
+    run = _gradient_pass(compiler.model, head, layers, reduce, score)
+    return _told(head, compiler.run(("gradients", reduce, score, *paths), run, _arrays(images, labels)), paths)
+
+
+def scores(
+    compiler: Compiler,
+    head: Head,
+    images: npt.NDArray[Any],
+    labels: npt.NDArray[np.int64] | None = None,
+    *,
+    score: Score = "logit",
+) -> Told:
+    """The class's score alone, from a forward pass; arguments as for :func:`gradients`."""
+    run = _score_pass(compiler.model, head, score)
+    return _told(head, compiler.run(("scores", score), run, _arrays(images, labels)), [])
+
+
+def joined(parts: Iterable[Told]) -> Told:
+    """What several passes told, one after the other."""
+    told = list(parts)
+    return Told(
+        np.concatenate([part.probabilities for part in told]),
+        np.concatenate([part.labels for part in told]),
+        np.concatenate([part.scores for part in told]),
+        {path: np.concatenate([part.found[path] for part in told]) for path in told[0].found},
+    )
+
+
+def _arrays(images: npt.NDArray[Any], labels: npt.NDArray[np.int64] | None) -> Arrays:
+    return {"images": images} if labels is None else {"images": images, "labels": labels.astype(np.int32)}
+
+
+def _told(head: Head, told: Any, paths: Sequence[str]) -> Told:
     return Told(
         heads.probabilities(head, told["logits"], told["output"]),
         told["labels"].astype(np.int64),
         told["scores"].astype(np.float32),
-        {layer.path: told["found"][layer.path] for layer in layers},
+        {path: told["found"][path] for path in paths},
     )
 
 
@@ -94,10 +130,16 @@ def _forward_pass(model: Any, paths: Sequence[str]) -> Pass:
     return run
 
 
-def _gradient_pass(model: Any, head: Head, layers: Sequence[LayerInfo], reduce: Reduce) -> Pass:
+def _score_pass(model: Any, head: Head, score: Score) -> Pass:
     def run(arrays: Any, state: Sequence[tuple[Any, Any]]) -> Any:
-        leaves = dict(walk(model))
-        targets = _chosen(leaves, [layer.path for layer in layers])
+        return _scored(model, head, arrays, arrays["images"], score=score, state=state)
+
+    return run
+
+
+def _gradient_pass(model: Any, head: Head, layers: Sequence[LayerInfo], reduce: Reduce, score: Score) -> Pass:
+    def run(arrays: Any, state: Sequence[tuple[Any, Any]]) -> Any:
+        targets = _chosen(dict(walk(model)), [layer.path for layer in layers])
 
         def total(zeros: dict[str, Any]) -> tuple[Any, Any]:
             seen: dict[str, Any] = {}
@@ -108,11 +150,10 @@ def _gradient_pass(model: Any, head: Head, layers: Sequence[LayerInfo], reduce: 
                 seen[path] = output
                 return output + zeros[path]
 
-            with watched(targets, on_call), heads.logits_recorded(leaves, head) as box:
-                output = heads.single(forward(model, arrays["images"], state))
-            logits = ops.reshape(box.get("logits", output), (-1, head.units))
-            scores, chosen = heads.class_score(logits, arrays.get("labels"))
-            return ops.sum(scores), ({"logits": logits, "output": output, "scores": scores, "labels": chosen}, seen)
+            images = on_call(INPUT, None, ops.convert_to_tensor(arrays["images"]))
+            with watched(targets, on_call):
+                told = _scored(model, head, arrays, images, score=score, state=state)
+            return ops.sum(told["scores"]), (told, seen)
 
         count = ops.shape(arrays["images"])[0]
         zeros = {layer.path: ops.zeros((count, *layer.shape), dtype=layer.dtype) for layer in layers}
@@ -120,6 +161,15 @@ def _gradient_pass(model: Any, head: Head, layers: Sequence[LayerInfo], reduce: 
         return {**told, "found": {path: reduce(activations[path], found[path]) for path in zeros}}
 
     return run
+
+
+def _scored(model: Any, head: Head, arrays: Any, images: Any, *, score: Score, state: Sequence[tuple[Any, Any]]) -> Any:
+    """What the model says of *images*, and the scores of the classes in *arrays*."""
+    with heads.logits_recorded(dict(walk(model)), head) as box:
+        output = heads.single(forward(model, images, state))
+    logits = ops.reshape(box.get("logits", output), (-1, head.units))
+    found, chosen = heads.class_score(logits, arrays.get("labels"), score)
+    return {"logits": logits, "output": output, "scores": found, "labels": chosen}
 
 
 def _chosen(leaves: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:

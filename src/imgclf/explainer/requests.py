@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -19,6 +19,7 @@ from ..taps import LayerInfo
 Layers = str | Sequence[str] | None
 ClassName = str | int | Sequence[str | int] | None
 Labels = npt.NDArray[np.int64]
+Sides = int | tuple[int, int] | None
 Shape = tuple[int | None, ...] | None
 
 
@@ -112,6 +113,56 @@ def choose_labels(
             f"class_name has {len(asked)} entries for {count} pictures; give one class for all, or one per picture."
         )
     return np.asarray([_label(one, class_names, classes) for one in asked], dtype=np.int64)
+
+
+def check_option(kind: str, asked: Any, known: Collection[str]) -> None:
+    """Refuse what is not among the *known*.
+
+    Raises:
+        UnknownNameError: with the nearest of the known.
+    """
+    if asked not in known:
+        raise unknown_name(kind, asked, known)
+
+
+def check_count(name: str, asked: Any, least: int) -> None:
+    """Refuse what is no whole number from *least* on.
+
+    Raises:
+        OptionError: with what is expected.
+    """
+    if isinstance(asked, bool) or not isinstance(asked, (int, np.integer)) or asked < least:
+        raise OptionError(f"{name} is {asked!r}; expected a whole number, {least} or more.")
+
+
+def choose_windows(window: Sides, stride: Sides, size: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Occlusion's windows and the way between them, ``(height, width)`` each.
+
+    Args:
+        window: One number for both sides, two, or None: an eighth of the picture.
+        stride: The same; None: half a window.
+        size: The picture's ``(height, width)``.
+
+    Raises:
+        OptionError: not one or two whole numbers from 1 on, or windows with room between them.
+    """
+    windows = _sides("window", window, [max(side // 8, 1) for side in size])
+    strides = _sides("stride", stride, [max(side // 2, 1) for side in windows])
+    if strides[0] > windows[0] or strides[1] > windows[1]:
+        raise OptionError(
+            f"stride is {strides} and window {windows}: what lies between two windows would never be covered. "
+            "Take a stride of at most the window."
+        )
+    return windows, strides
+
+
+def _sides(name: str, asked: Sides, otherwise: Sequence[int]) -> tuple[int, int]:
+    both = otherwise if asked is None else asked if isinstance(asked, (list, tuple)) else (asked, asked)
+    if len(both) != 2:
+        raise OptionError(f"{name} is {asked!r}; expected a whole number of pixels, or (height, width).")
+    for side in both:
+        check_count(name, side, 1)
+    return int(both[0]), int(both[1])
 
 
 def _label(asked: Any, class_names: tuple[str, ...] | None, classes: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from ..errors import OptionError, unknown_name
 from ..files import replacing
 from ..plots import blend, channel_grid, feature_map_strips, heatmap_rows
 from ..tables import Table
-from .cam import heatmap, is_blank
+from .cam import heatmap, is_blank, upsample
+from .figures import signed_maps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +62,7 @@ class FeatureMaps:
         self, path: str | os.PathLike[str], image: int | str = 0, layer: str | None = None, channels: int = 16
     ) -> Path:
         """Write what :meth:`plot` draws as PNG or SVG, whole or not at all; returns the path."""
-        return _save(self.plot(image, layer, channels), path)
+        return save_figure(self.plot(image, layer, channels), path)
 
     def _row(self, image: int | str) -> int:
         if isinstance(image, str):
@@ -83,10 +84,13 @@ class Explanation:
         names: ``n`` names: the class that each picture's maps speak for.
         labels: ``(n,)`` the same classes as numbers.
         probabilities: float32 ``(n, k)``: the model's answer for every class.
-        scores: float32 ``(n,)``: what was differentiated: the class's logit, before softmax or sigmoid.
-        method: How the maps were made: ``"grad_cam"``.
+        scores: float32 ``(n,)``: what was differentiated, before softmax or sigmoid: see *score*.
+        method: How the maps were made: ``"grad_cam"``, ``"hires_cam"``, ``"layer_cam"``, ``"grad_cam_plus_plus"``.
         maps: The path of a layer → float32 ``(n, h, w)`` of any sign, above 0 where the picture speaks for the class.
             ReLU and scaling happen only in drawing.
+        score: ``"logit"`` or ``"log_odds"``.
+        counterfactual: Whether the maps are above 0 where the picture speaks *against* the class.
+        smooth: The copies with noise that the maps are the mean of; 0: the picture's own.
     """
 
     keys: tuple[str, ...]
@@ -97,6 +101,9 @@ class Explanation:
     scores: Floats
     method: str
     maps: Mapping[str, Floats]
+    score: str = "logit"
+    counterfactual: bool = False
+    smooth: int = 0
 
     def __repr__(self) -> str:
         return f"Explanation({self.method}: {len(self.keys)} pictures × {_layers(self.maps)})"
@@ -106,6 +113,14 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+    def layer(self, path: str | None = None) -> Floats:
+        """The signed maps of one layer (None: the last): float32 ``(n, h, w)``.
+
+        Raises:
+            UnknownNameError: a layer that was not explained.
+        """
+        return _of(self.maps, path)
 
     @property
     def blank(self) -> dict[str, npt.NDArray[np.bool_]]:
@@ -119,7 +134,7 @@ class Explanation:
             (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]), int(blank[i]))
             for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
         ]
-        return Table(("key", "class", "probability", "logit", "blank"), rows)
+        return Table(("key", "class", "probability", _word(self.score), "blank"), rows)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write :meth:`table` as CSV; returns the path."""
@@ -147,18 +162,102 @@ class Explanation:
             raise OptionError(f"alpha is {alpha}; expected the heat map's share, from 0 to 1.")
         return blend(self.images, self.heatmap(layer), alpha)
 
+    def overlays(self, layers: Iterable[str], alpha: float = 0.5) -> dict[str, Pixels]:
+        """:meth:`overlay` of several layers, by their paths."""
+        return {path: self.overlay(path, alpha) for path in layers}
+
+    def upsampled(self, layer: str | None, size: tuple[int, int]) -> Floats:
+        """The signed maps of one layer (None: the last), brought to (height, width): float32 ``(n, height, width)``."""
+        return upsample(self.layer(layer), size)
+
     def plot(self, alpha: float = 0.5) -> Figure:
         """A row per picture: the picture, then every layer's heat map; "blank" where nothing speaks for the class."""
-        titles = [
-            f"{_ending(key)}\n{name}: p = {self.probabilities[i, self.labels[i]]:.3f}"
-            for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
-        ]
-        overlays = {path: self.overlay(path, alpha) for path in self.maps}
+        titles = _titles(self, "against " if self.counterfactual else "")
+        overlays = self.overlays(self.maps, alpha)
         return heatmap_rows(self.images, overlays, titles=titles, blank=self.blank, alpha=alpha)
 
     def save(self, path: str | os.PathLike[str], alpha: float = 0.5) -> Path:
         """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
-        return _save(self.plot(alpha), path)
+        return save_figure(self.plot(alpha), path)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attribution:
+    """What each pixel of some pictures does for a class.
+
+    Attributes:
+        keys, images, names, labels, probabilities, scores, score: As of an :class:`Explanation`.
+        method: ``"integrated_gradients"``, ``"gradient"`` or ``"occlusion"``.
+        values: float32 ``(n, height, width, channels)``, with one channel for occlusion: above 0 where a pixel speaks
+            for the class.  For integrated gradients and occlusion in units of the score, for the gradient per grey
+            level.
+        completeness_error: float32 ``(n,)``: of integrated gradients, the sum of all values less what the picture adds
+            to the baseline's score, which would be 0 with endless steps; None for the other methods.
+    """
+
+    keys: tuple[str, ...]
+    images: Pixels
+    names: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    probabilities: Floats
+    scores: Floats
+    method: str
+    values: Floats
+    completeness_error: Floats | None = None
+    score: str = "logit"
+
+    def __repr__(self) -> str:
+        return f"Attribution({self.method}: {len(self.keys)} pictures of {'×'.join(map(str, self.values.shape[1:]))})"
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    @property
+    def maps(self) -> Floats:
+        """All channels of a pixel together: float32 ``(n, height, width)``, signed."""
+        return np.asarray(self.values.sum(axis=-1), dtype=np.float32)
+
+    def table(self) -> Table:
+        """One row per picture: key, class, probability, score, the sum of all values and, where known, its error."""
+        sums = self.values.sum(axis=(1, 2, 3), dtype=np.float64)
+        error = self.completeness_error
+        rows = [
+            (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]), float(sums[i]))
+            + (() if error is None else (float(error[i]),))
+            for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
+        ]
+        columns = ("key", "class", "probability", _word(self.score), "sum")
+        return Table(columns if error is None else (*columns, "completeness error"), rows)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`table` as CSV; returns the path."""
+        return self.table().to_csv(path)
+
+    def plot(self) -> Figure:
+        """A row per picture: the picture, then its map: red speaks for the class, blue against it, white for nothing.
+
+        Each map has its own scale, from the 99.5 % quantile of its magnitudes down to the negative of it.
+        """
+        return signed_maps(self.images, self.maps, titles=_titles(self, ""), label=self.method.replace("_", " "))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
+        return save_figure(self.plot(), path)
+
+
+def _titles(found: Explanation | Attribution, before: str) -> list[str]:
+    """A title for each picture: its key, the class explained, and the model's answer for it."""
+    return [
+        f"{ending(key)}\n{before}{name}: p = {found.probabilities[i, found.labels[i]]:.3f}"
+        for i, (key, name) in enumerate(zip(found.keys, found.names, strict=True))
+    ]
+
+
+def _word(score: str) -> str:
+    return score.replace("_", " ")
 
 
 def _of(maps: Mapping[str, Floats], layer: str | None) -> Floats:
@@ -169,7 +268,7 @@ def _of(maps: Mapping[str, Floats], layer: str | None) -> Floats:
     return maps[layer]
 
 
-def _ending(key: str, most: int = 26) -> str:
+def ending(key: str, most: int = 26) -> str:
     """The end of a long key, where the name of the file is."""
     return key if len(key) <= most else f"…{key[1 - most :]}"
 
@@ -179,7 +278,12 @@ def _layers(maps: Mapping[str, Floats]) -> str:
     return f"{len(maps)} layers: {', '.join(shown)}"
 
 
-def _save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write *figure* as PNG or SVG, by the path's ending, whole or not at all; returns the path.
+
+    Raises:
+        OptionError: another ending.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg"):
         raise OptionError(f"{os.fspath(path)!r} ends in {suffix!r}; expected '.png' or '.svg'.")

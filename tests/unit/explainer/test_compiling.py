@@ -34,7 +34,7 @@ def as_it_is(monkeypatch):
 
     def explainer(model):
         made = Explainer(model)
-        made._compiler._restless = True
+        made._inside.compiler._restless = True
         return made
 
     return explainer
@@ -96,7 +96,7 @@ def test_a_few_passes_are_kept(images, compilations, monkeypatch):
     for size in (8, 9, 8, 10, 9):  # 9 is the one that was not used for longest when 10 comes
         explainer.grad_cam(images[:, :size, :size], 1)
     assert len(compilations) == 4
-    assert len(explainer._compiler._kept) == 2
+    assert len(explainer._inside.compiler._kept) == 2
 
 
 def test_new_weights_are_seen(model, images, as_it_is):
@@ -287,7 +287,7 @@ def test_a_true_error_comes_as_itself_and_is_not_remembered(images, compilations
     explainer.grad_cam(images, 1, "maps")
     assert len(compilations) == made
     if COMPILES:
-        assert all(one is not None for one in explainer._compiler._kept.values())
+        assert all(one is not None for one in explainer._inside.compiler._kept.values())
 
 
 def test_attributes_are_those_of_every_part(shape_of, images):

@@ -268,4 +268,8 @@ def test_the_registered_networks(name, said):
 def test_the_arguments_are_those_that_were_settled():
     assert list(inspect.signature(Explainer.__init__).parameters) == ["self", "classifier_or_model", "class_names"]
     assert list(inspect.signature(Explainer.feature_maps).parameters) == ["self", "images", "layers"]
-    assert list(inspect.signature(Explainer.grad_cam).parameters) == ["self", "images", "class_name", "layers"]
+    assert list(inspect.signature(Explainer.grad_cam).parameters) == [
+        *["self", "images", "class_name", "layers", "method"],
+        *["score", "counterfactual", "smooth"],
+    ]
+    assert list(inspect.signature(Explainer.attribute).parameters)[:4] == ["self", "images", "class_name", "method"]

@@ -1,0 +1,211 @@
+"""Several networks on the same pictures, side by side: an accurate one beside a control.
+
+In: models by name, and pictures.  Out: a frozen record of their explanations that draws itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError, listed
+from ..plots import heatmap_rows
+from ..tables import Table
+from . import Explainer
+from .cam import Method
+from .checks import similarity
+from .requests import ClassName, Layers
+from .results import Explanation, ending, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..classifier import Classifier
+    from ..head import Score
+    from ..inputs import Pictures
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What several networks say of the same pictures, and why.
+
+    Attributes:
+        explanations: Name of the network → its explanation; all of the same pictures and classes.
+        predicted: Name of the network → the class that it takes each picture for, ``n`` names.
+        truth: ``n`` names: the true classes; None where they are not known.
+        columns: Name of the network → the layers compared, as many for each: the same paths where the networks have
+            them, else layers of the same relative depth.
+    """
+
+    explanations: Mapping[str, Explanation]
+    predicted: Mapping[str, tuple[str, ...]]
+    truth: tuple[str, ...] | None
+    columns: Mapping[str, tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(self.explanations)}: {len(self._first.keys)} pictures)"
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    @property
+    def agreement(self) -> dict[str, npt.NDArray[np.float64]]:
+        """How alike each network's maps are to the first one's: ``(n, columns)``, Spearman's rank correlation.
+
+        Without its sign, at the size of the pictures of the first; near 0 where they look at other places.
+        """
+        size = self._first.images.shape[1:3]
+        first = next(iter(self.explanations))
+
+        def maps(name: str) -> list[npt.NDArray[Any]]:
+            return [self.explanations[name].upsampled(layer, size) for layer in self.columns[name]]
+
+        return {
+            name: np.stack([similarity(a, b) for a, b in zip(maps(first), maps(name), strict=True)], axis=1)
+            for name in self.explanations
+        }
+
+    def table(self) -> Table:
+        """One row per picture and network: truth, prediction, the class explained, its probability, blank layers."""
+        rows: list[tuple[object, ...]] = []
+        for at, key in enumerate(self._first.keys):
+            for name, found in self.explanations.items():
+                p = float(found.probabilities[at, found.labels[at]])
+                blank = sum(bool(found.blank[layer][at]) for layer in self.columns[name])
+                truth = () if self.truth is None else (self.truth[at],)
+                rows.append((key, *truth, name, self.predicted[name][at], found.names[at], p, blank))
+        truth = () if self.truth is None else ("truth",)
+        return Table(("key", *truth, "network", "predicted", "class", "probability", "blank"), rows)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`table` as CSV; returns the path."""
+        return self.table().to_csv(path)
+
+    def plot(self, alpha: float = 0.5) -> Figure:
+        """For each picture a row per network, a column per layer; on each what is true, predicted and explained.
+
+        Every map is scaled for itself, so colours cannot be compared; :attr:`agreement` can.
+        """
+        images, titles = [], []
+        overlays: dict[str, list[npt.NDArray[np.uint8]]] = {title: [] for title in self._titles()}
+        blank: dict[str, list[bool]] = {title: [] for title in overlays}
+        drawn = {name: found.overlays(self.columns[name], alpha) for name, found in self.explanations.items()}
+        for at, key in enumerate(self._first.keys):
+            for name, found in self.explanations.items():
+                images.append(found.images[at])
+                titles.append(self._title(at, key, name))
+                for title, layer in zip(overlays, self.columns[name], strict=True):
+                    overlays[title].append(drawn[name][layer][at])
+                    blank[title].append(bool(found.blank[layer][at]))
+        return heatmap_rows(images, overlays, titles=titles, blank=blank, alpha=alpha)
+
+    def save(self, path: str | os.PathLike[str], alpha: float = 0.5) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
+        return save_figure(self.plot(alpha), path)
+
+    @property
+    def _first(self) -> Explanation:
+        return next(iter(self.explanations.values()))
+
+    def _titles(self) -> list[str]:
+        """A heading for each column: the layers' names, where networks differ all of them; no two alike."""
+        found: list[str] = []
+        for layers in zip(*self.columns.values(), strict=True):
+            title = " / ".join(dict.fromkeys(layers))
+            found.append(title if title not in found else f"{title} ({len(found) + 1})")
+        return found
+
+    def _title(self, at: int, key: str, name: str) -> str:
+        found = self.explanations[name]
+        truth = "" if self.truth is None else f", truly {self.truth[at]}"
+        p = found.probabilities[at, found.labels[at]]
+        against = "against" if found.counterfactual else "for"
+        said = f"{name}: {self.predicted[name][at]}\n{against} {found.names[at]}: p = {p:.3f}"
+        return f"{ending(key)}{truth}\n{said}"
+
+
+def compare(
+    models: Mapping[str, Explainer | Classifier | keras.Model],
+    images: Pictures,
+    class_name: ClassName = None,
+    layers: Layers = "maps",
+    method: Method = "grad_cam",
+    *,
+    truth: Sequence[str] | None = None,
+    score: Score = "logit",
+    counterfactual: bool = False,
+    smooth: int = 0,
+) -> Comparison:
+    """Explain the same class of the same pictures by several networks.
+
+    Args:
+        models: Name → a classifier, a Keras model or an explainer.  The classes must be the same.
+        images: As for :meth:`~imgclf.explainer.Explainer.grad_cam`.
+        class_name: The class to explain; None: the true class where it is known, else the one that the first network
+            takes each picture for.
+        layers: As for :meth:`~imgclf.explainer.Explainer.grad_cam`, asked of each network.
+        method: As for :meth:`~imgclf.explainer.Explainer.grad_cam`, like all that follows but *truth*.
+        truth: ``n`` names of the true classes; None takes those of a labelled Dataset.
+        score: The logit or the log-odds.
+        counterfactual: What speaks against the class.
+        smooth: Copies with noise.
+
+    Raises:
+        UnknownNameError, OptionError, ImageError: as :meth:`~imgclf.explainer.Explainer.grad_cam`; no networks, or
+            networks of other classes.
+    """
+    explainers = {name: model if isinstance(model, Explainer) else Explainer(model) for name, model in models.items()}
+    if not explainers:
+        raise OptionError("models is empty; expected networks by name, such as {'accurate': a, 'control': b}.")
+    known = {name: explainer.class_names for name, explainer in explainers.items()}
+    if len(set(known.values())) > 1:
+        said = "; ".join(f"{name}: {listed(names or ['not known'])}" for name, names in known.items())
+        raise OptionError(f"the networks have different classes ({said}). Compare networks of the same classes.")
+    truth = _truth(images) if truth is None else tuple(truth)
+    asked: Any = class_name if class_name is not None else truth
+    found: dict[str, Explanation] = {}
+    for name, explainer in explainers.items():
+        found[name] = explainer.grad_cam(
+            images, asked, layers, method, score=score, counterfactual=counterfactual, smooth=smooth
+        )
+        asked = found[name].labels.tolist() if asked is None else asked
+    if truth is not None and len(truth) != len(next(iter(found.values())).keys):
+        count = len(next(iter(found.values())).keys)
+        raise OptionError(f"truth has {len(truth)} names; expected one for each of the {count} pictures.")
+    predicted = {
+        name: tuple(explainers[name].name_of(int(label)) for label in one.probabilities.argmax(axis=1))
+        for name, one in found.items()
+    }
+    return Comparison(found, predicted, truth, _columns(found))
+
+
+def _truth(images: Any) -> tuple[str, ...] | None:
+    """The true classes of a labelled Dataset."""
+    labels, names = getattr(images, "labels", None), getattr(images, "class_names", None)
+    if labels is None or names is None or not len(labels) or min(labels) < 0:
+        return None
+    return tuple(names[label] for label in labels)
+
+
+def _columns(found: Mapping[str, Explanation]) -> dict[str, tuple[str, ...]]:
+    paths = {name: tuple(one.maps) for name, one in found.items()}
+    if len(set(paths.values())) == 1:
+        return paths
+    shared = [path for path in next(iter(paths.values())) if all(path in other for other in paths.values())]
+    if shared and len(shared) == min(map(len, paths.values())):
+        return dict.fromkeys(paths, tuple(shared))
+    count = min(map(len, paths.values()))
+    return {
+        name: tuple(held[place] for place in np.linspace(0, len(held) - 1, count).round().astype(int))
+        for name, held in paths.items()
+    }
