@@ -10,14 +10,15 @@ from statistics import median
 from typing import Any
 
 PAUSE = 1.0
-"""Seconds between two steps from which on it is a pause: where Keras lets a ``tf.data`` pipeline go, it often stands
-still (see ``let_go``).  It is reported, and left out of the seconds, in every contender alike."""
+"""Seconds beyond the ordinary between two steps, from which on it is a pause: where Keras lets a ``tf.data`` pipeline
+go, it often stands still (see ``let_go``).  It is reported, and left out of the seconds, in every contender alike."""
 
 
 def paused(times: Sequence[float]) -> float:
     """Seconds of pauses in a row of times: all that a gap of more than ``PAUSE`` has above the ordinary gap."""
     gaps = [after - before for before, after in pairwise(times)]
-    return sum(gap - median(gaps) for gap in gaps if gap > PAUSE)
+    ordinary = median(gaps)
+    return sum(gap - ordinary for gap in gaps if gap > ordinary + PAUSE)
 
 
 class Epochs:

@@ -196,7 +196,7 @@ def feed(batches: Any) -> Any:
     Keras makes a ``tf.data`` pipeline of it that tunes itself.  When such a pipeline ends while the processor is busy,
     its tuning thread often misses the call, because TensorFlow's ``CancellationManager`` calls back before it counts as
     cancelled, and sleeps on to the end of its period, which doubles from 10 ms to 60 s: ``fit`` stands still as long
-    (measured: 0.5 s after every validation of 0.7 s, 20 s where an epoch takes 20 s).  This one does not tune itself.
+    (measured: 0.5 s after every other validation of 0.7 s, 20 s where an epoch takes 20 s).  This one is not tuned.
     """
     if backend() != "tensorflow":
         return batches

@@ -167,14 +167,16 @@ def logits_recorded(leaves: Mapping[str, Any], head: Head) -> Iterator[dict[str,
 Score = Literal["logit", "log_odds"]
 
 
-def class_score(logits: Any, labels: Any, score: Score = "logit") -> tuple[Any, Any]:
+def class_score(logits: Any, labels: Any, score: Score = "logit", activation: str = "softmax") -> tuple[Any, Any]:
     """The score of one class for each picture, and that class.
 
     Args:
         logits: Tensor ``(n, units)``.
         labels: ``(n,)`` the classes asked for, array or tensor; None means the likeliest class of each picture.
-        score: ``"logit"``: the class's own; ``"log_odds"``: less the log of the others' summed exponentials, which is
-            log(p / (1 − p)), and does not change when all logits shift together.
+        score: ``"logit"``: the class's own; ``"log_odds"``: log(p / (1 − p)), p being the class's probability.  Under a
+            softmax that is the logit less the log of the others' summed exponentials, which does not change when all
+            logits shift together; under sigmoids it is the logit itself.
+        activation: What follows the logits, as :class:`Head` has it; nothing counts as a softmax.
 
     Returns:
         ``(scores, labels)``, tensors ``(n,)``.  With one unit the score is +z for class 1 and −z for class 0, so that
@@ -185,11 +187,12 @@ def class_score(logits: Any, labels: Any, score: Score = "logit") -> tuple[Any, 
         sign = ops.where(positive, ops.ones_like(logits[:, 0]), -ops.ones_like(logits[:, 0]))
         return logits[:, 0] * sign, ops.cast(positive, "int32")
     chosen = ops.argmax(logits, axis=-1) if labels is None else ops.cast(labels, "int32")
-    if score == "log_odds" and _dtype(logits) in ("bfloat16", "float16"):
+    against_others = score == "log_odds" and activation != "sigmoid"
+    if against_others and _dtype(logits) in ("bfloat16", "float16"):
         logits = ops.cast(logits, "float32")
     own = ops.one_hot(chosen, logits.shape[-1], dtype=logits.dtype)
     scores = ops.sum(logits * own, axis=-1)
-    if score == "log_odds":
+    if against_others:
         lowest = ops.min(logits, axis=-1, keepdims=True) - 1e4  # whose exponential is nothing beside the others'
         scores = scores - ops.logsumexp(ops.where(own > 0, lowest, logits), axis=-1)
     return scores, chosen

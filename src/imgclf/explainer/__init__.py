@@ -9,7 +9,9 @@
     passes    all layers' outputs, or gradients, in one pass
     inspection the passes over many pictures, some at a time
     results   frozen records that draw themselves
+    figures   drawings of what follows
     checks    curves of deletion and insertion, and what is left without what was learnt
+    comparing several networks side by side
 
 The pass itself is ``taps``, and which tensor is the logit is ``head``, both shared with ``architectures``.
 """
@@ -38,10 +40,11 @@ from .requests import (
     Given,
     Layers,
     check_count,
+    check_finite,
     check_option,
     choose_labels,
     choose_layers,
-    choose_windows,
+    chosen_settings,
     pictures,
 )
 from .results import Attribution, Explanation, FeatureMaps
@@ -175,19 +178,18 @@ class Explainer:
         given = self._pictures(images)
         chosen = choose_layers("last" if layers is None else layers, self._inside.probe(given.taken).layers)
         reduce = against(method) if counterfactual else METHODS[method]
-        told = self._inside.gradients(given.taken, self._labels(class_name, given), chosen, reduce, score)
-        maps = told.found
+        labels = self._labels(class_name, given)
         if smooth:
+            told = self._inside.scores(given.taken, labels, score)
             copies = (
                 self._inside.gradients(pixels.noisy(given.taken, copy), told.labels, chosen, reduce, score).found
                 for copy in range(smooth)
             )
             maps = pixels.mean(copies)
-        if below := [path for path, values in maps.items() if np.isnan(values).any()]:
-            raise OptionError(
-                f"{method} is defined for feature maps of 0 and above; {listed(below)} goes below. "
-                "Choose the activation layer that follows, or another method."
-            )
+        else:
+            told = self._inside.gradients(given.taken, labels, chosen, reduce, score)
+            maps = told.found
+        check_finite(maps, method)
         return Explanation(
             **self._said(given, told),
             method=method,
@@ -204,8 +206,8 @@ class Explainer:
         method: PixelMethod = "integrated_gradients",
         *,
         score: Score = "logit",
-        steps: int = 64,
-        smooth: int = 0,
+        steps: int | None = None,
+        smooth: int | None = None,
         baseline: float | Literal["mean"] | None = None,
         window: int | tuple[int, int] | None = None,
         stride: int | tuple[int, int] | None = None,
@@ -220,46 +222,30 @@ class Explainer:
                 change the score; ``"occlusion"``: how much the score falls where a window is covered, which asks the
                 network and nothing else, in many passes.
             score: As for :meth:`grad_cam`.
-            steps: Of integrated gradients: points on the way; twice as many leave less error.
-            smooth: Of the gradient: the mean over so many copies with noise (SmoothGrad); 0 for no noise.
-            baseline: What stands for nothing to be seen: a value of pixels, or ``"mean"``, each picture's mean colour.
-                None: 0, as in the paper, for integrated gradients, and ``"mean"`` for occlusion.
+            steps: Of integrated gradients: points on the way, 64 unless told; more leave less error.
+            smooth: Of the gradient: the mean over so many copies with noise (SmoothGrad); None for no noise.
+            baseline: Of the other two: what stands for nothing to be seen: a value of pixels, or ``"mean"``, each
+                picture's mean colour.  None: 0, as in the paper, for integrated gradients, ``"mean"`` for occlusion.
             window: Of occlusion: pixels ``(height, width)`` or both; None: an eighth of the picture.
             stride: Of occlusion: pixels from one window to the next; None: half a window.
 
         Raises:
             UnknownNameError: a class, method or score that does not exist.
-            OptionError, ImageError: settings out of their range, pictures that do not fit or cannot be read.
+            OptionError, ImageError: settings out of their range or of another method, pictures that do not fit or
+                cannot be read.
         """
         check_option("method", method, PIXEL_METHODS)
         check_option("score", score, get_args(Score))
-        check_count("steps", steps, 1)
-        check_count("smooth", smooth, 0)
         given = self._pictures(images)
-        taken = given.taken
-        told = self._inside.scores(taken, self._labels(class_name, given), score)
-        base = pixels.backgrounds(taken, ("mean" if method == "occlusion" else 0.0) if baseline is None else baseline)
-        completeness: npt.NDArray[np.float32] | None = None
-
-        def gradient(some: npt.NDArray[Any], which: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-            return self._inside.pixel_gradients(some, told.labels[which], score)
-
-        def scores(some: npt.NDArray[Any], which: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-            return self._inside.scores(some, told.labels[which], score).scores
-
-        every = np.arange(len(taken))
-        if method == "integrated_gradients":
-            values = pixels.integrated_gradients(taken, base, gradient, steps, BATCH)
-            added = told.scores.astype(np.float64) - scores(base, every)
-            completeness = np.asarray(values.sum(axis=(1, 2, 3), dtype=np.float64) - added, dtype=np.float32)
-        elif method == "gradient":
-            copies = (pixels.noisy(taken, copy) for copy in range(smooth)) if smooth else [taken]
-            values = pixels.mean({"": gradient(copy, every)} for copy in copies)[""]
-        else:
-            windows, strides = choose_windows(window, stride, taken.shape[1:3])
-            values = pixels.occlusion(taken, base, scores, window=windows, stride=strides, batch=BATCH)
-        said = self._said(given, told)
-        return Attribution(**said, method=method, values=values, completeness_error=completeness, score=score)
+        asked = {"steps": steps, "smooth": smooth, "baseline": baseline, "window": window, "stride": stride}
+        settings = chosen_settings(method, asked, given.taken.shape[1:3])
+        told = self._inside.scores(given.taken, self._labels(class_name, given), score)
+        values, completeness = pixels.attributed(
+            self._inside, given.taken, told, method, score=score, settings=settings
+        )
+        check_finite({method: values}, method)
+        found = {"values": values, "completeness_error": completeness, "score": score, "settings": settings}
+        return Attribution(**self._said(given, told) | found, method=method)
 
     def faithfulness(
         self,
@@ -288,7 +274,7 @@ class Explainer:
         """
         check_count("steps", steps, 1)
         given = self._pictures(images)
-        found, labels = checks.aligned(maps, layer, given.taken.shape[:3])
+        found, labels = checks.aligned(maps, layer, given)
         chosen = labels if class_name is None else self._labels(class_name, given)
         asked = self._inside.scores(given.taken, chosen, "log_odds").labels
 
@@ -313,22 +299,28 @@ class Explainer:
         Args:
             images: As for :meth:`feature_maps`.
             class_name: As for :meth:`grad_cam`.
-            layers: One layer, whose maps are compared; None: the last convolution.
+            layers: The one layer whose maps are compared; None: the last convolution.
             method: As for :meth:`grad_cam`.
             seed: Of the shuffling.
 
         Raises:
             UnknownNameError, OptionError, ImageError: as :meth:`grad_cam`.
         """
-        before = self.grad_cam(images, class_name, layers, method)
-        layer, labels = list(before.maps)[-1], before.labels.tolist()
-        shuffled, similarity = [], []
-        with closing(self._inside.shuffling(seed)) as paths:  # whatever happens, all weights are put back
+        check_option("method", method, METHODS)
+        given = self._pictures(images)
+        chosen = choose_layers("last" if layers is None else layers, self._inside.probe(given.taken).layers)
+        if len(chosen) != 1:
+            raise OptionError(f"layers are {listed(layer.path for layer in chosen)}; expected one. Choose one of them.")
+        labels = self._labels(class_name, given)
+        before = self._inside.gradients(given.taken, labels, chosen, METHODS[method], "logit")
+        maps = before.found[chosen[0].path]
+        found: dict[str, float] = {}
+        with closing(self._inside.shuffling(seed, given.taken)) as paths:  # whatever happens, all weights are put back
             for path in paths:
-                after = self.grad_cam(images, labels, layer, method).maps[layer]
-                shuffled.append(path)
-                similarity.append(checks.similarity(before.maps[layer], after).mean())
-        return SanityCheck(method, layer, tuple(shuffled), np.asarray(similarity))
+                after = self._inside.gradients(given.taken, before.labels, chosen, METHODS[method], "logit")
+                found[path] = checks.similarity(maps, after.found[chosen[0].path])
+        unlike = checks.similarity(maps, np.roll(maps, 1, axis=0)) if len(maps) > 1 else float("nan")
+        return SanityCheck(method, chosen[0].path, tuple(found), np.asarray(list(found.values())), unlike)
 
     def _labels(self, class_name: ClassName, given: Given) -> npt.NDArray[np.int64] | None:
         classes = self._inside.probe(given.taken).head.classes
@@ -339,6 +331,10 @@ class Explainer:
         names = tuple(self.name_of(label) for label in told.labels)
         said = {"labels": told.labels, "probabilities": told.probabilities, "scores": told.scores}
         return {"keys": given.keys, "images": given.shown, "names": names, **said}
+
+    def count(self, images: Pictures) -> int:
+        """How many pictures *images* are."""
+        return len(self._pictures(images).keys)
 
     def name_of(self, label: int) -> str:
         """The name of class *label*, or ``"class 1"`` where names are not known."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OptionError, unknown_name
+from ..errors import OptionError, listed, unknown_name
 from ..tables import Table
 from .figures import faithfulness_curves, similarity_bars
+from .requests import Given
 from .results import Attribution, Explanation
 
 if TYPE_CHECKING:
@@ -26,16 +27,14 @@ Scale = Literal["probability", "log_odds"]
 Scores = Callable[[Images, npt.NDArray[np.int64]], Floats]
 """From pictures ``(m, h, w, c)`` and the position of each to the class's probabilities and log-odds, ``(2, m)``."""
 
-LEAST_SPAN = 1.0
-"""Log-odds between picture and background below which a gap is not divided by them: the quotient would be noise."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Faithfulness:
     """What the network says while pixels are taken away from a picture, or put back, in the order of a map.
 
     Petsiuk et al. 2018, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, section 4.3.  The map
-    is followed from its highest value to its lowest; beside it stand a random order and the inverted one.
+    is followed from its highest value to its lowest; beside it stand a random order, and the inverted one, whose curves
+    are those of the map in the mirror.
 
     Attributes:
         keys: ``n`` names of pictures.
@@ -65,23 +64,14 @@ class Faithfulness:
     def gap(self, of: str = "map", scale: Scale = "probability") -> Floats:
         """The area under the insertion curve less that under the deletion curve, ``(n,)``: higher is better.
 
-        A random order has about 0, the inverted one the negative.  Where the network is sure whatever it sees, the
-        curves of probabilities are flat; those of log-odds are not.
+        A random order has about 0, the inverted one exactly the negative.  Where the network is sure whatever it sees,
+        the curves of probabilities are flat; those of log-odds are not.
         """
         if of not in self.deletion:
             raise unknown_name("map", of, self.deletion)
         if scale not in self.deletion[of]:
             raise unknown_name("scale", scale, self.deletion[of])
         return self._area(self.insertion[of][scale]) - self._area(self.deletion[of][scale])
-
-    def normalised_gap(self, of: str = "map") -> Floats:
-        """The gap of the log-odds as a share of what the picture adds to its background's; ``(n,)``.
-
-        NaN where that is less than 1: a share of nearly nothing says nothing.
-        """
-        curve = self.deletion["map"]["log_odds"]
-        span = curve[:, 0] - curve[:, -1]
-        return np.where(np.abs(span) >= LEAST_SPAN, self.gap(of, "log_odds") / np.where(span == 0, 1, span), np.nan)
 
     def table(self) -> Table:
         """One row per map: the mean areas and gaps, in probabilities and in log-odds."""
@@ -132,7 +122,6 @@ def curves(
     orders = {
         "map": np.stack([np.lexsort((chance[row], -flat[row])) for row in range(count)]),
         "random": chance,
-        "inverted": np.stack([np.lexsort((chance[row], flat[row])) for row in range(count)]),
     }
     deletion: dict[str, dict[str, Floats]] = {name: {} for name in orders}
     insertion: dict[str, dict[str, Floats]] = {name: {} for name in orders}
@@ -146,33 +135,44 @@ def curves(
                 gone = ranks[which] < np.round(fractions[step] * size)[:, None, None, None]
                 found[:, rows] = scores(np.where(gone, first[which], second[which]), which)
             held["probability"], held["log_odds"] = found.reshape(2, count, steps + 1)
+    deletion["inverted"] = {scale: found[:, ::-1] for scale, found in insertion["map"].items()}
+    insertion["inverted"] = {scale: found[:, ::-1] for scale, found in deletion["map"].items()}
     return fractions, deletion, insertion
 
 
 def aligned(
-    given: Explanation | Attribution | npt.NDArray[Any], layer: str | None, shape: tuple[int, ...]
+    given: Explanation | Attribution | npt.NDArray[Any], layer: str | None, pictures: Given
 ) -> tuple[Floats, npt.NDArray[np.int64] | None]:
-    """Signed maps of the pictures' size, and the classes they explain, where that is known.
+    """Maps of the pictures' size, high where they speak for the class, and the classes, where these are known.
 
     Args:
-        given: What an explainer gave, or maps.
+        given: What an explainer gave for the pictures, or signed maps ``(n, height, width)``.
         layer: Whose; None: the last.
-        shape: ``(n, height, width)`` of the pictures.
+        pictures: The pictures.
 
     Raises:
-        OptionError: the maps are for other pictures.
+        OptionError: the maps are of other pictures or another size, or not finite.
         UnknownNameError: a layer that was not explained.
     """
-    if isinstance(given, Explanation):
-        maps, labels = given.upsampled(layer, (shape[1], shape[2])), given.labels
-    elif isinstance(given, Attribution):
-        maps, labels = given.maps, given.labels
+    shape = pictures.taken.shape[:3]
+    if isinstance(given, (Explanation, Attribution)):
+        if given.keys != pictures.keys or not np.array_equal(given.images, pictures.shown):
+            raise OptionError(
+                f"the maps explain {listed(given.keys, 3)} and the pictures are {listed(pictures.keys, 3)}, or other "
+                "pixels. Give the pictures that were explained."
+            )
+        labels = given.labels
+        maps = given.maps if isinstance(given, Attribution) else given.upsampled(layer, (shape[1], shape[2]))
+        if isinstance(given, Explanation) and given.counterfactual:
+            maps = -maps
     else:
         maps, labels = np.asarray(given), None
     if maps.shape != shape:
         raise OptionError(
-            f"the maps have the shape {maps.shape} and the pictures {shape}: give the maps of these pictures."
+            f"the maps have the shape {maps.shape} and the pictures {shape}: give a map of each picture's size."
         )
+    if not np.isfinite(maps).all():
+        raise OptionError("the maps hold values that are not finite (NaN or infinite). Give finite ones.")
     return np.asarray(maps, dtype=np.float64), labels
 
 
@@ -180,29 +180,34 @@ def aligned(
 class SanityCheck:
     """How much of an explanation is left while the network's weights are shuffled, layer by layer from the top.
 
-    Adebayo et al. 2018, *Sanity Checks for Saliency Maps*.  A method whose maps stay the same explains the picture, not
-    the network.
+    Adebayo et al. 2018, *Sanity Checks for Saliency Maps*, where the sign of a rank correlation is kept; here it is
+    dropped, as a map in the negative still shows the same structure.
 
     Attributes:
         method: The method checked.
         layer: The layer whose maps were compared.
-        shuffled: Paths of layers, in the order in which their weights were shuffled; each stays so.
+        shuffled: Paths of layers, in the order in which their weights were shuffled; each stays so.  ``"(others)"``
+            stands for weights that belong to no layer of their own.
         similarity: ``(len(shuffled),)`` the mean over pictures of Spearman's rank correlation, without its sign, of the
-            map with the one before; a map without any structure counts as 0.
+            map with the one before.  NaN where no picture's map had any structure before.
+        unlike: The same between maps of *different* pictures before the shuffling: what two maps share that have
+            nothing to do with each other.  NaN for a single picture.
     """
 
     method: str
     layer: str
     shuffled: tuple[str, ...]
     similarity: Floats
+    unlike: float
 
     @property
     def left(self) -> float:
-        """The similarity when every weight has been shuffled: near 0 where the maps come from what was learnt."""
+        """The similarity when every weight is shuffled: about :attr:`unlike` where maps come from what was learnt."""
         return float(self.similarity[-1])
 
     def __repr__(self) -> str:
-        return f"SanityCheck({self.method} at {self.layer!r}: {self.left:.2f} left after {len(self.shuffled)} layers)"
+        beside = f"{self.unlike:.2f} between different pictures"
+        return f"SanityCheck({self.method} at {self.layer!r}: {self.left:.2f} left, {beside})"
 
     def __str__(self) -> str:
         return str(self.table())
@@ -218,16 +223,25 @@ class SanityCheck:
     def plot(self) -> Figure:
         """The similarity after every step."""
         title = f"{self.method} at {self.layer}".replace("_", " ")
-        return similarity_bars(self.shuffled, self.similarity, title=title)
+        return similarity_bars(self.shuffled, self.similarity, self.unlike, title=title)
 
 
-def similarity(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Floats:
-    """Spearman's rank correlation of maps ``(n, h, w)``, without its sign; ``(n,)``, 0 where a map is all the same."""
+def correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Floats:
+    """Spearman's rank correlation of maps ``(n, h, w)``: ``(n,)``, −1 to 1.
+
+    A map that is the same everywhere has none: NaN if it stands in *one*, 0 if only in *other*.
+    """
     from scipy.stats import rankdata
 
     found = np.zeros(len(one))
     for row, (a, b) in enumerate(zip(one, other, strict=True)):
         first, second = (rankdata(values) - (values.size + 1) / 2 for values in (a, b))
         spread = np.sqrt((first @ first) * (second @ second))
-        found[row] = abs(first @ second) / spread if spread else 0.0
+        found[row] = first @ second / spread if spread else 0.0 if np.ptp(a) else np.nan
     return found
+
+
+def similarity(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+    """The mean of the correlations without their signs; NaN where there is none."""
+    found = np.abs(correlation(one, other))
+    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")

@@ -15,12 +15,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OptionError, listed
-from ..plots import heatmap_rows
+from ..errors import OptionError, listed, unknown_name
+from ..plots import heatmap_rows, short_path
 from ..tables import Table
 from . import Explainer
 from .cam import Method
-from .checks import similarity
+from .checks import correlation
 from .requests import ClassName, Layers
 from .results import Explanation, ending, save_figure
 
@@ -62,7 +62,9 @@ class Comparison:
     def agreement(self) -> dict[str, npt.NDArray[np.float64]]:
         """How alike each network's maps are to the first one's: ``(n, columns)``, Spearman's rank correlation.
 
-        Without its sign, at the size of the pictures of the first; near 0 where they look at other places.
+        1 for the same order of places, −1 for the opposite one, about 0 where they have nothing in common; NaN where
+        the first one's map has no structure.  Maps are brought to the size of the first one's pictures, as if both
+        networks had prepared them alike.
         """
         size = self._first.images.shape[1:3]
         first = next(iter(self.explanations))
@@ -71,7 +73,7 @@ class Comparison:
             return [self.explanations[name].upsampled(layer, size) for layer in self.columns[name]]
 
         return {
-            name: np.stack([similarity(a, b) for a, b in zip(maps(first), maps(name), strict=True)], axis=1)
+            name: np.stack([correlation(a, b) for a, b in zip(maps(first), maps(name), strict=True)], axis=1)
             for name in self.explanations
         }
 
@@ -121,13 +123,13 @@ class Comparison:
         """A heading for each column: the layers' names, where networks differ all of them; no two alike."""
         found: list[str] = []
         for layers in zip(*self.columns.values(), strict=True):
-            title = " / ".join(dict.fromkeys(layers))
+            title = " | ".join(dict.fromkeys(short_path(layer) for layer in layers))
             found.append(title if title not in found else f"{title} ({len(found) + 1})")
         return found
 
     def _title(self, at: int, key: str, name: str) -> str:
         found = self.explanations[name]
-        truth = "" if self.truth is None else f", truly {self.truth[at]}"
+        truth = "" if self.truth is None else f"\ntruly {self.truth[at]}"
         p = found.probabilities[at, found.labels[at]]
         against = "against" if found.counterfactual else "for"
         said = f"{name}: {self.predicted[name][at]}\n{against} {found.names[at]}: p = {p:.3f}"
@@ -167,21 +169,17 @@ def compare(
     explainers = {name: model if isinstance(model, Explainer) else Explainer(model) for name, model in models.items()}
     if not explainers:
         raise OptionError("models is empty; expected networks by name, such as {'accurate': a, 'control': b}.")
-    known = {name: explainer.class_names for name, explainer in explainers.items()}
-    if len(set(known.values())) > 1:
-        said = "; ".join(f"{name}: {listed(names or ['not known'])}" for name, names in known.items())
-        raise OptionError(f"the networks have different classes ({said}). Compare networks of the same classes.")
-    truth = _truth(images) if truth is None else tuple(truth)
+    names = _class_names(explainers)
+    truth = _truth(images, names) if truth is None else _checked(truth, names)
     asked: Any = class_name if class_name is not None else truth
+    if truth is not None and len(truth) != (count := next(iter(explainers.values())).count(images)):
+        raise OptionError(f"truth has {len(truth)} names; expected one for each of the {count} pictures.")
     found: dict[str, Explanation] = {}
     for name, explainer in explainers.items():
         found[name] = explainer.grad_cam(
             images, asked, layers, method, score=score, counterfactual=counterfactual, smooth=smooth
         )
         asked = found[name].labels.tolist() if asked is None else asked
-    if truth is not None and len(truth) != len(next(iter(found.values())).keys):
-        count = len(next(iter(found.values())).keys)
-        raise OptionError(f"truth has {len(truth)} names; expected one for each of the {count} pictures.")
     predicted = {
         name: tuple(explainers[name].name_of(int(label)) for label in one.probabilities.argmax(axis=1))
         for name, one in found.items()
@@ -189,12 +187,42 @@ def compare(
     return Comparison(found, predicted, truth, _columns(found))
 
 
-def _truth(images: Any) -> tuple[str, ...] | None:
-    """The true classes of a labelled Dataset."""
-    labels, names = getattr(images, "labels", None), getattr(images, "class_names", None)
-    if labels is None or names is None or not len(labels) or min(labels) < 0:
+def _class_names(explainers: Mapping[str, Explainer]) -> tuple[str, ...] | None:
+    """The classes that all have.
+
+    Raises:
+        OptionError: they differ.
+    """
+    known = {name: explainer.class_names for name, explainer in explainers.items()}
+    if len(set(known.values())) > 1:
+        said = "; ".join(f"{name}: {'not known' if names is None else listed(names)}" for name, names in known.items())
+        raise OptionError(
+            f"the networks have different classes, or in another order ({said}). Compare networks of the same classes; "
+            "names of a bare model are given by Explainer(model, class_names=[…])."
+        )
+    return next(iter(known.values()))
+
+
+def _truth(images: Any, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The true classes of a labelled Dataset, where the networks know them by these names."""
+    labels, given = getattr(images, "labels", None), getattr(images, "class_names", None)
+    if labels is None or given is None or names is None or not len(labels) or min(labels) < 0:
         return None
-    return tuple(names[label] for label in labels)
+    truth = tuple(given[label] for label in labels)
+    return truth if set(truth) <= set(names) else None
+
+
+def _checked(truth: Sequence[str], names: tuple[str, ...] | None) -> tuple[str, ...]:
+    if isinstance(truth, str) or not all(isinstance(name, str) for name in truth):
+        raise OptionError(f"truth is {truth!r}; expected a name for each picture, such as ['cat', 'dog'].")
+    if names is None:
+        raise OptionError(
+            "truth is given by name, and the networks' classes have none. Give Explainers with class_names."
+        )
+    for name in truth:
+        if name not in names:
+            raise unknown_name("class", name, names)
+    return tuple(truth)
 
 
 def _columns(found: Mapping[str, Explanation]) -> dict[str, tuple[str, ...]]:
@@ -205,7 +233,10 @@ def _columns(found: Mapping[str, Explanation]) -> dict[str, tuple[str, ...]]:
     if shared and len(shared) == min(map(len, paths.values())):
         return dict.fromkeys(paths, tuple(shared))
     count = min(map(len, paths.values()))
-    return {
-        name: tuple(held[place] for place in np.linspace(0, len(held) - 1, count).round().astype(int))
-        for name, held in paths.items()
-    }
+    return {name: _spread(held, count) for name, held in paths.items()}
+
+
+def _spread(paths: Sequence[str], count: int) -> tuple[str, ...]:
+    """*count* of *paths* at even distances, the last among them."""
+    places = np.linspace(len(paths) - 1, 0, count).round().astype(int)
+    return tuple(paths[place] for place in reversed(places))

@@ -64,17 +64,21 @@ def faithfulness_curves(fractions: Floats, curves: Mapping[tuple[str, str], Mapp
     return figure
 
 
-def similarity_bars(shuffled: Sequence[str], similarity: Floats, *, title: str) -> Figure:
+def similarity_bars(shuffled: Sequence[str], similarity: Floats, unlike: float, *, title: str) -> Figure:
     """A bar for every step of a sanity check.
 
     Args:
         shuffled: Paths of layers.
         similarity: ``(len(shuffled),)`` 0 to 1.
+        unlike: A line there, unless it is NaN.
         title: One line over all.
     """
     figure = new_figure(6, 0.28 * len(shuffled) + 1.1)
     axis = figure.subplots()
     axis.barh([plain(short_path(path)) for path in shuffled], similarity, color="0.45")
+    if np.isfinite(unlike):
+        axis.axvline(unlike, color="black", linestyle=":", label="maps of different pictures")
+        axis.legend(frameon=False, fontsize=8, loc="lower right")
     axis.set_xlim(0, 1)
     axis.invert_yaxis()
     axis.set_xlabel("similarity to the trained network's map")

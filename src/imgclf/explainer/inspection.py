@@ -92,23 +92,28 @@ class Inspection:
         found = self.gradients(taken, labels, [place], _gradient, score).found[INPUT]
         return np.asarray(found, dtype=np.float32)
 
-    def shuffling(self, seed: int) -> Generator[str]:
+    def shuffling(self, seed: int, taken: npt.NDArray[Any]) -> Generator[str]:
         """Shuffle the weights of one layer after the other, from the top down; gives the path of each when it is done.
+
+        Weights that no layer of its own holds come last, all at once, as ``"(others)"``.
 
         Each stays shuffled until the last one is; then, or when the generator is closed, all weights are as before.
         No other thread sees the shuffled network through this library meanwhile.
         """
         leaves = dict(walk(self._model))
-        calls = dict.fromkeys(leaf_path(layer.path, leaves) for layer in reversed(self.probe().layers))
+        calls = dict.fromkeys(leaf_path(layer.path, leaves) for layer in reversed(self.probe(taken).layers))
         with MODEL_LOCK:
             kept = [(weight, keras.ops.convert_to_numpy(weight)) for weight in self._model.weights]
             rng = np.random.default_rng(seed)
             try:
-                for path in calls:
-                    if weights := getattr(leaves[path], "weights", None):
-                        for weight in weights:
-                            value = keras.ops.convert_to_numpy(weight)
-                            weight.assign(rng.permutation(value.ravel()).reshape(value.shape))
+                held = {path: list(getattr(leaves[path], "weights", ())) for path in calls}
+                known = {id(weight) for weights in held.values() for weight in weights}
+                held["(others)"] = [weight for weight, _ in kept if id(weight) not in known]
+                for path, weights in held.items():
+                    for weight in weights:
+                        value = keras.ops.convert_to_numpy(weight)
+                        weight.assign(rng.permutation(value.ravel()).reshape(value.shape))
+                    if weights:
                         yield path
             finally:
                 for weight, value in kept:

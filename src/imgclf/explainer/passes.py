@@ -168,7 +168,7 @@ def _scored(model: Any, head: Head, arrays: Any, images: Any, *, score: Score, s
     with heads.logits_recorded(dict(walk(model)), head) as box:
         output = heads.single(forward(model, images, state))
     logits = ops.reshape(box.get("logits", output), (-1, head.units))
-    found, chosen = heads.class_score(logits, arrays.get("labels"), score)
+    found, chosen = heads.class_score(logits, arrays.get("labels"), score, head.activation)
     return {"logits": logits, "output": output, "scores": found, "labels": chosen}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -133,6 +133,51 @@ def check_count(name: str, asked: Any, least: int) -> None:
     """
     if isinstance(asked, bool) or not isinstance(asked, (int, np.integer)) or asked < least:
         raise OptionError(f"{name} is {asked!r}; expected a whole number, {least} or more.")
+
+
+def check_finite(found: Mapping[str, npt.NDArray[Any]], method: str) -> None:
+    """Refuse maps with NaN or infinite values.
+
+    Raises:
+        OptionError: with where they are, and why that may be.
+    """
+    wrong = [path for path, values in found.items() if not np.isfinite(values).all()]
+    if wrong and method == "grad_cam_plus_plus":
+        raise OptionError(
+            f"{method} is defined for feature maps of 0 and above, as after a ReLU; {listed(wrong)} goes below. "
+            "Choose layers after which a ReLU stands, or another method."
+        )
+    if wrong:
+        raise OptionError(
+            f"the gradients at {listed(wrong)} are not finite (NaN or infinite), as those of a square root at 0 are. "
+            "Choose a later layer, or look at the network."
+        )
+
+
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "integrated_gradients": {"steps": 64, "baseline": 0.0},
+    "gradient": {"smooth": 0},
+    "occlusion": {"baseline": "mean", "window": None, "stride": None},
+}
+"""What each method of attribution may be told, and what holds else."""
+
+
+def chosen_settings(method: str, asked: Mapping[str, Any], size: Sequence[int]) -> dict[str, Any]:
+    """What *method* goes by on pictures of *size* (height, width): what was *asked* (None: not), or what holds else.
+
+    Raises:
+        OptionError: a setting of another method, or a number out of range.
+    """
+    known = _SETTINGS[method]
+    if strange := [name for name, value in asked.items() if value is not None and name not in known]:
+        raise OptionError(f"{listed(strange)} means nothing to {method!r}, which takes {listed(known)}. Leave it out.")
+    found = {name: default if asked[name] is None else asked[name] for name, default in known.items()}
+    for name, least in (("steps", 1), ("smooth", 0)):
+        if name in found:
+            check_count(name, found[name], least)
+    if "window" in found:
+        found["window"], found["stride"] = choose_windows(found["window"], found["stride"], size)
+    return found
 
 
 def choose_windows(window: Sides, stride: Sides, size: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:

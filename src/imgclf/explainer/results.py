@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -193,6 +193,7 @@ class Attribution:
             level.
         completeness_error: float32 ``(n,)``: of integrated gradients, the sum of all values less what the picture adds
             to the baseline's score, which would be 0 with endless steps; None for the other methods.
+        settings: What the method went by: steps, baseline, smooth, window, stride.
     """
 
     keys: tuple[str, ...]
@@ -205,6 +206,7 @@ class Attribution:
     values: Floats
     completeness_error: Floats | None = None
     score: str = "logit"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Attribution({self.method}: {len(self.keys)} pictures of {'×'.join(map(str, self.values.shape[1:]))})"
@@ -221,16 +223,16 @@ class Attribution:
         return np.asarray(self.values.sum(axis=-1), dtype=np.float32)
 
     def table(self) -> Table:
-        """One row per picture: key, class, probability, score, the sum of all values and, where known, its error."""
+        """One row per picture: key, class, probability, score; of integrated gradients, their sum and its error."""
         sums = self.values.sum(axis=(1, 2, 3), dtype=np.float64)
         error = self.completeness_error
         rows = [
-            (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]), float(sums[i]))
-            + (() if error is None else (float(error[i]),))
+            (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]))
+            + (() if error is None else (float(sums[i]), float(error[i])))
             for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
         ]
-        columns = ("key", "class", "probability", _word(self.score), "sum")
-        return Table(columns if error is None else (*columns, "completeness error"), rows)
+        columns = ("key", "class", "probability", _word(self.score))
+        return Table(columns if error is None else (*columns, "sum", "completeness error"), rows)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write :meth:`table` as CSV; returns the path."""

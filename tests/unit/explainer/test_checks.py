@@ -12,7 +12,7 @@ from keras import layers
 from imgclf.errors import OptionError, UnknownNameError
 from imgclf.explainer import Explainer
 from imgclf.explainer.cam import METHODS
-from imgclf.explainer.checks import similarity
+from imgclf.explainer.checks import correlation, similarity
 
 SIDE, PATCH = 48, 12
 RED, BLUE, GREY = (220, 30, 30), (30, 30, 220), (120, 120, 120)
@@ -106,7 +106,6 @@ def test_pixels_in_the_maps_order_decide_as_fast_as_in_the_true_order(good, both
         assert gap >= 0.9 * best > 0
         assert found.gap("inverted", scale).mean() <= -0.9 * best
         assert abs(found.gap("random", scale).mean()) <= 0.1 * best
-    assert np.nanmean(found.normalised_gap()) > 0.4
     assert found.names == ("red",) * len(images)
 
 
@@ -126,8 +125,29 @@ def test_the_curves_begin_and_end_with_picture_and_background(good, both):
         assert np.allclose(
             found.insertion[of]["log_odds"][:, ::-1][:, 0], found.deletion[of]["log_odds"][:, 0], atol=1e-4
         )
-    opposite = [found.deletion["map"]["log_odds"], found.insertion["inverted"]["log_odds"][:, ::-1]]
-    assert np.allclose(*opposite, atol=1e-4)
+    inverted = explainer.faithfulness(images, -maps.maps, "red", steps=6, baseline=0.0)
+    for scale in ("probability", "log_odds"):
+        assert np.allclose(inverted.deletion["map"][scale], found.deletion["inverted"][scale], atol=2e-2)
+
+
+def test_a_counterfactual_map_is_followed_the_other_way(good, both):
+    images, explainer = both[0][:6], good["pooled"]
+    plain, opposed = (
+        explainer.faithfulness(images, explainer.grad_cam(images, "red", "last", counterfactual=flag))
+        for flag in (False, True)
+    )
+    assert np.allclose(plain.gap(), opposed.gap(), atol=1e-3)
+
+
+def test_maps_of_other_pictures_are_refused(good, both):
+    images, explainer = both[0], good["pooled"]
+    maps = explainer.grad_cam(images[:2], "red", "last")
+    with pytest.raises(OptionError, match="Give the pictures that were explained"):
+        explainer.faithfulness(images[2:4], maps)
+    with pytest.raises(OptionError, match="not finite"):
+        explainer.faithfulness(images[:2], np.full((2, SIDE, SIDE), np.nan), "red")
+    with pytest.raises(OptionError, match="baseline is 'blur'; expected a pixel's value, or 'mean'"):
+        explainer.faithfulness(images[:2], maps, baseline="blur")
 
 
 def test_faithfulness_shows_itself_and_refuses_other_maps(good, both, tmp_path):
@@ -137,10 +157,9 @@ def test_faithfulness_shows_itself_and_refuses_other_maps(good, both, tmp_path):
     assert "gap" in str(found)
     assert "random order" in repr(found)
     assert len(found.plot().axes) == 4
-    assert np.isnan(found.normalised_gap()).sum() in range(3)
     with pytest.raises(UnknownNameError, match="'inverted'"):
         found.gap("invert")
-    with pytest.raises(OptionError, match=r"\(2, 8, 8\) and the pictures \(2, 48, 48\): give the maps of these"):
+    with pytest.raises(OptionError, match=r"\(2, 8, 8\) and the pictures \(2, 48, 48\): give a map of each"):
         good["flat"].faithfulness(images, np.zeros((2, 8, 8)), "red")
 
 
@@ -159,7 +178,42 @@ def test_without_what_was_learnt_little_is_left_of_the_map(good, both, method):
     assert np.array_equal(explainer.grad_cam(images, "red").probabilities, said)
     assert [row[0] for row in found.table().rows] == list(found.shuffled)
     assert f"{method} at 'last'" in repr(found)
+    assert 0 < found.unlike < 1
     assert len(found.plot().axes) == 1
+
+
+def test_a_model_of_free_size_and_of_loose_weights_is_checked(both):
+    class Scaled(keras.layers.Layer):
+        def __init__(self):
+            super().__init__(name="scaled")
+            self.inner = layers.Conv2D(6, 3, activation="relu", name="inner")
+
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(6,), initializer="random_normal", name="scale")
+            self.inner.build(shape)
+
+        def call(self, inputs):
+            return self.inner(inputs) * self.scale
+
+    x = keras.Input((None, None, 3))
+    y = layers.Conv2D(5, 3, activation="relu", name="last")(Scaled()(x))
+    model = keras.Model(x, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(y)))
+    before = model.get_weights()
+    found = Explainer(model).sanity_check(both[0][:3])
+    assert found.shuffled[-1] == "(others)"
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_map_that_says_nothing_passes_no_sanity_check(both):
+    x = keras.Input((SIDE, SIDE, 3))
+    y = layers.Conv2D(4, 3, kernel_initializer="zeros", name="dead")(x)
+    model = keras.Model(x, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(y)))
+    assert np.isnan(Explainer(model).sanity_check(both[0][:3]).left)
+
+
+def test_one_layer_is_checked(good, both):
+    with pytest.raises(OptionError, match="expected one. Choose one of them"):
+        good["flat"].sanity_check(both[0][:2], layers="maps")
 
 
 def test_weights_are_put_back_when_a_sanity_check_breaks_off(good, both, monkeypatch):
@@ -173,13 +227,15 @@ def test_weights_are_put_back_when_a_sanity_check_breaks_off(good, both, monkeyp
     assert kept.value is not None  # its frames are alive, and all is put back nevertheless
 
 
-def test_similarity_is_spearmans_without_its_sign():
+def test_correlation_is_spearmans():
     from scipy.stats import spearmanr
 
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(2, 4, 5, 6))
     one[1] = np.round(one[1])  # equal ranks
-    expected = [abs(spearmanr(a.ravel(), b.ravel()).statistic) for a, b in zip(one, other, strict=True)]
-    assert np.allclose(similarity(one, other), expected)
-    assert similarity(one, -one).tolist() == pytest.approx([1, 1, 1, 1])
-    assert similarity(one, np.zeros_like(one)).tolist() == [0, 0, 0, 0]
+    expected = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(one, other, strict=True)]
+    assert np.allclose(correlation(one, other), expected)
+    assert correlation(one, -one).tolist() == pytest.approx([-1, -1, -1, -1])
+    assert similarity(one, -one) == pytest.approx(1)
+    assert correlation(one, np.zeros_like(one)).tolist() == [0, 0, 0, 0]
+    assert np.isnan(correlation(np.zeros_like(one), one)).all()

@@ -7,7 +7,7 @@ from keras import layers
 from PIL import Image
 
 from imgclf import Classifier, Comparison, Dataset, Explainer, compare
-from imgclf.errors import OptionError
+from imgclf.errors import OptionError, UnknownNameError
 
 NAMES = ("ant", "bee", "cow")
 
@@ -63,6 +63,14 @@ def test_agreement_is_full_with_itself(pair, images):
     assert (found.agreement["control"] < 0.999).all()
 
 
+def test_networks_that_look_at_opposite_places_disagree(images):
+    one, other = network(4, 5), network(4, 5)
+    top = other.layers[-1]
+    top.set_weights([-weight for weight in top.get_weights()])
+    found = compare({"one": Explainer(one, NAMES), "other": Explainer(other, NAMES)}, images, "bee")
+    assert np.allclose(found.agreement["other"], -1)
+
+
 def test_networks_of_other_layers_meet_at_the_same_depth(images):
     models = {"deep": Explainer(network(4, 4, 4, 4, 4), NAMES), "flat": Explainer(network(4, 4, 4), NAMES)}
     found = compare(models, images)
@@ -71,7 +79,8 @@ def test_networks_of_other_layers_meet_at_the_same_depth(images):
     y = layers.Conv2D(5, 3, name="only_conv")(x)
     models["flat"] = Explainer(keras.Model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y))), NAMES)
     found = compare(models, images, layers="*conv*")
-    assert found.columns == {"deep": ("conv1",), "flat": ("only_conv",)}
+    assert found.columns == {"deep": ("conv5",), "flat": ("only_conv",)}
+    assert found.plot().axes[1].get_title() == "conv5 | only_conv"
     assert len(found.plot().axes) >= 12
 
 
@@ -82,8 +91,8 @@ def test_every_row_says_what_is_true_predicted_and_explained(found, tmp_path):
     assert [row[2] for row in table.rows[:2]] == ["good", "control"]
     titles = [axis.get_title() for axis in found.plot().axes if "truly" in axis.get_title()]
     assert len(titles) == 6
-    assert titles[1].splitlines()[:2] == ["0, truly bee", f"control: {found.predicted['control'][0]}"]
-    assert titles[1].splitlines()[2].startswith("for bee: p = 0.")
+    assert titles[1].splitlines()[:3] == ["0", "truly bee", f"control: {found.predicted['control'][0]}"]
+    assert titles[1].splitlines()[3].startswith("for bee: p = 0.")
     with Image.open(found.save(tmp_path / "both.png")) as drawn:
         assert drawn.size[1] > 600
     assert len(found.to_csv(tmp_path / "both.csv").read_text("utf-8").splitlines()) == 7
@@ -93,7 +102,16 @@ def test_every_row_says_what_is_true_predicted_and_explained(found, tmp_path):
 def test_what_cannot_be_compared_is_refused(pair, images):
     with pytest.raises(OptionError, match=r"models is empty; expected networks by name"):
         compare({}, images)
-    with pytest.raises(OptionError, match="different classes .*Compare networks of the same classes"):
+    with pytest.raises(OptionError, match=r"have different classes, or in another order .*Compare networks"):
         compare({**pair, "other": Explainer(network(4), ["x", "y", "z"])}, images)
-    with pytest.raises(OptionError, match="truth has 2 names; expected one for each of the 3 pictures"):
-        compare(pair, images, "ant", truth=["ant", "bee"])
+    for asked in (None, "ant"):
+        with pytest.raises(OptionError, match="truth has 2 names; expected one for each of the 3 pictures"):
+            compare(pair, images, asked, truth=["ant", "bee"])
+    with pytest.raises(OptionError, match="truth is 'ant'; expected a name for each picture"):
+        compare(pair, images, truth="ant")
+    with pytest.raises(UnknownNameError, match="Did you mean 'bee'"):
+        compare(pair, images, truth=["bees", "bee", "ant"])
+    bare = {"a": network(4), "b": network(4, seed=1)}
+    with pytest.raises(OptionError, match="Give Explainers with class_names"):
+        compare(bare, images, truth=["ant", "bee", "cow"])
+    assert compare(bare, Dataset.from_arrays(images, [2, 0, 1], NAMES)).truth is None

@@ -103,6 +103,27 @@ def test_log_odds_do_not_change_when_all_logits_shift_together(images):
         assert not close(logits[1], logits[0], within=0.05)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_log_odds_are_those_of_the_models_own_probabilities(images, activation):
+    """Several sigmoid units say yes or no each for itself; logits alone are taken for a softmax's."""
+    keras.utils.set_random_seed(3)
+    x = keras.Input((16, 16, 3))
+    y = layers.Conv2D(6, 3, activation="relu", name="conv")(layers.Rescaling(1 / 255)(x))
+    explainer = Explainer(keras.Model(x, layers.Dense(3, activation=activation)(layers.Flatten()(y))))
+    found = explainer.grad_cam(images, 1, "conv", score="log_odds")
+    p = found.probabilities[:, 1].astype(np.float64)
+    assert np.allclose(found.scores, np.log(p / (1 - p)), atol=1e-4)
+
+
+def test_gradients_that_are_not_finite_are_named(images):
+    keras.utils.set_random_seed(3)
+    x = keras.Input((16, 16, 3))
+    y = keras.ops.sqrt(layers.ReLU()(layers.Conv2D(6, 3, name="conv")(x)))
+    explainer = Explainer(keras.Model(x, layers.Dense(3)(layers.Flatten()(y))))
+    with pytest.raises(OptionError, match="the gradients at 'conv' are not finite"):
+        explainer.grad_cam(images, layers="conv", method="hires_cam")
+
+
 def test_one_units_log_odds_are_its_logit(one_unit, images):
     explainer = Explainer(one_unit)
     plain, odds = (explainer.grad_cam(images, 1, score=score) for score in ("logit", "log_odds"))
@@ -138,6 +159,12 @@ def test_smooth_is_the_mean_over_copies_with_noise(softmax_model, images):
     assert np.array_equal(first.scores, explainer.grad_cam(images).scores)  # of the pictures themselves
 
 
+def test_smooth_maps_of_a_batch_are_those_of_its_pictures(softmax_model, images):
+    explainer = Explainer(softmax_model)
+    many = explainer.grad_cam(images, 1, smooth=2).maps["conv2"]
+    assert close(explainer.grad_cam(images[2], 1, smooth=2).maps["conv2"][0], many[2])
+
+
 def test_noise_has_its_share_of_a_pictures_range_and_another_draw_for_each_copy():
     pictures = np.stack([np.zeros((40, 40, 3)), np.linspace(0, 200, 4800).reshape(40, 40, 3)]).astype(np.float32)
     one, two = noisy(pictures, 0), noisy(pictures, 1)
@@ -152,7 +179,7 @@ def test_grad_cam_plus_plus_names_the_layer_that_goes_below_zero(images):
     x = keras.Input((16, 16, 3))
     y = layers.ReLU(name="relu")(layers.Conv2D(6, 3, name="conv")(x))
     explainer = Explainer(keras.Model(x, layers.Dense(3)(layers.Flatten()(y))))
-    with pytest.raises(OptionError, match="'conv' goes below. Choose the activation layer that follows"):
+    with pytest.raises(OptionError, match="'conv' goes below. Choose layers after which a ReLU stands"):
         explainer.grad_cam(images, layers=["conv", "relu"], method="grad_cam_plus_plus")
     assert np.isfinite(explainer.grad_cam(images, layers="relu", method="grad_cam_plus_plus").maps["relu"]).all()
 

@@ -86,16 +86,16 @@ def test_smooth_gradients_are_the_mean_over_copies(softmax_model, images):
 
 def test_a_batch_says_what_its_pictures_say(model, images):
     explainer = Explainer(model)
-    for method in ("integrated_gradients", "gradient", "occlusion"):
-        many = explainer.attribute(images, 0, method, steps=5).values
-        alone = np.concatenate([explainer.attribute(one, 0, method, steps=5).values for one in images])
+    for method, settings in (("integrated_gradients", {"steps": 5}), ("gradient", {"smooth": 2}), ("occlusion", {})):
+        many = explainer.attribute(images, 0, method, **settings).values
+        alone = np.concatenate([explainer.attribute(one, 0, method, **settings).values for one in images])
         assert np.abs(many - alone).max() <= 1e-5 * np.abs(many).max() + 1e-12
 
 
 def test_the_model_is_left_as_it_was(model, images, said):
     before, explainer = said(model, images.astype(np.float32)), Explainer(model)
     for method in ("integrated_gradients", "gradient", "occlusion"):
-        explainer.attribute(images, 0, method, steps=2)
+        explainer.attribute(images, 0, method)
     assert np.array_equal(said(model, images.astype(np.float32)), before)
 
 
@@ -103,6 +103,10 @@ def test_wrong_settings_are_refused(softmax_model, images):
     explainer = Explainer(softmax_model)
     with pytest.raises(UnknownNameError, match="Did you mean 'gradient'"):
         explainer.attribute(images, method="gradients")
+    with pytest.raises(OptionError, match="'smooth' means nothing to 'integrated_gradients', which takes"):
+        explainer.attribute(images, smooth=8)
+    with pytest.raises(OptionError, match="baseline is nan; expected a pixel's value, or 'mean'"):
+        explainer.attribute(images, baseline=float("nan"))
     with pytest.raises(OptionError, match="steps is 0; expected a whole number, 1 or more"):
         explainer.attribute(images, steps=0)
     with pytest.raises(OptionError, match=r"window is \(1, 2, 3\); expected a whole number of pixels, or \(height"):
@@ -115,6 +119,7 @@ def test_wrong_settings_are_refused(softmax_model, images):
 
 def test_it_shows_itself(softmax_model, images, tmp_path):
     found = Explainer(softmax_model, class_names=["ant", "bee", "cow"]).attribute(images, "bee", steps=4)
+    assert found.settings == {"steps": 4, "baseline": 0.0}
     assert found.table().columns == ("key", "class", "probability", "logit", "sum", "completeness error")
     assert [row[1] for row in found.table().rows] == ["bee"] * 3
     assert "bee" in str(found)
