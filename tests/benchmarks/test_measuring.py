@@ -4,6 +4,7 @@ import multiprocessing
 import sys
 import time
 
+import numpy as np
 import pytest
 from benchmarks import gate, worker
 
@@ -38,3 +39,27 @@ def test_the_time_of_a_living_child_counts():
     finally:
         child.kill()
         child.join()
+
+
+def test_steps_that_are_slow_by_themselves_are_no_pauses():
+    times = np.cumsum([0.9, 1.3] * 20).tolist()
+    assert gate.paused(times) == 0
+
+
+def test_an_epoch_of_another_number_of_steps_is_refused():
+    """Keras 3 ends epochs early where a sequence is shorter: a peer would be measured on less work than ours."""
+
+    def fit(callbacks):
+        (held,) = callbacks
+        for epoch, steps in enumerate((2, 2, 3, 2)):
+            held.on_epoch_begin(epoch)
+            for step in range(steps):
+                held.on_train_batch_end(step)
+            held.on_test_begin()
+            held.on_test_end()
+
+    epochs = gate.Epochs(fit, 2, 32)
+    assert epochs()["pictures"] == 64
+    with pytest.raises(RuntimeError, match="3 steps, not 2"):
+        epochs()
+    epochs.close()
