@@ -160,7 +160,9 @@ def forward(model: Any, images: Any, state: Sequence[tuple[Any, Any]] = ()) -> A
     everything = {id(part): part for part in [*model._flatten_layers(), *(leaf for _, leaf in walk(model))]}
     remat = [part for part in everything.values() if part.__dict__.get("_remat_mode") is not None]
     with shadowed((part, "_remat_mode", None) for part in remat), _Lent(state) if state else keras.StatelessScope():
-        return model(keras.ops.convert_to_tensor(images), training=False)
+        pixels = keras.ops.convert_to_tensor(images)
+        named = getattr(model, "_inputs_struct", None)  # of a functional model
+        return model(dict.fromkeys(named, pixels) if isinstance(named, dict) else pixels, training=False)
 
 
 def leaf_path(call: str, leaves: Container[str]) -> str:

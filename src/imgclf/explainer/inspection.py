@@ -34,6 +34,7 @@ class Inspection:
 
     Attributes:
         shape: ``(h, w, c)`` that it takes, None for what is not fixed; None where it does not say.
+        has_gradient: Whether the score has a gradient with respect to the pixels: not where these are whole numbers.
         compiler: Compiles and keeps the passes.
 
     Raises:
@@ -43,6 +44,8 @@ class Inspection:
     def __init__(self, model: Any, class_names: tuple[str, ...] | None) -> None:
         self.shape = _input_shape(model)
         self._model, self._class_names = model, class_names
+        kinds = [keras.backend.standardize_dtype(tensor.dtype) for tensor in getattr(model, "inputs", None) or ()]
+        self.has_gradient = all("float" in kind for kind in kinds)
         self.compiler = Compiler(model)
         self._probes: dict[tuple[int, ...], Probe] = {}
         if self.shape is not None and None not in self.shape:

@@ -38,7 +38,15 @@ def attributed(
         method: One of :data:`PIXEL_METHODS`.
         score: What is explained.
         settings: Of the method.
+
+    Raises:
+        OptionError: gradients of a model that takes whole numbers.
     """
+    if method != "occlusion" and not inside.has_gradient:
+        raise OptionError(
+            "the model's input takes whole numbers, through which no gradient passes. Take method='occlusion', or "
+            "build the model on a float32 input."
+        )
 
     def gradient(some: Images, which: Labels) -> Floats:
         return inside.pixel_gradients(some, told.labels[which], score)

@@ -130,3 +130,22 @@ def test_it_shows_itself(softmax_model, images, tmp_path):
     figure = found.plot()
     assert len([axis for axis in figure.axes if axis.images]) >= 6
     assert repr(found) == "Attribution(integrated_gradients: 3 pictures of 16×16×3)"
+
+
+def test_a_model_of_whole_numbers_has_no_gradient(images):
+    x = keras.Input((16, 16, 3), dtype="uint8")
+    y = layers.Conv2D(3, 3)(layers.Rescaling(1 / 255)(x))
+    explainer = Explainer(keras.Model(x, layers.Dense(2)(layers.Flatten()(y))))
+    for method in ("gradient", "integrated_gradients"):
+        with pytest.raises(OptionError, match="takes whole numbers, through which no gradient passes"):
+            explainer.attribute(images, method=method)
+    assert np.abs(explainer.attribute(images, method="occlusion").values).max() > 0
+
+
+def test_pictures_may_enter_under_a_name(images):
+    keras.utils.set_random_seed(2)
+    x = keras.Input((16, 16, 3), name="pixels")
+    y = layers.Dense(2, activation="softmax")(layers.Flatten()(layers.Conv2D(3, 3, name="conv")(x)))
+    plain, named = Explainer(keras.Model(x, y)), Explainer(keras.Model({"pixels": x}, y))
+    assert np.array_equal(named.attribute(images, 1, "gradient").values, plain.attribute(images, 1, "gradient").values)
+    assert np.array_equal(named.grad_cam(images, 1).maps["conv"], plain.grad_cam(images, 1).maps["conv"])
