@@ -25,7 +25,7 @@ def weights():
     rng = np.random.default_rng(11)
     shapes = [(3, 3, 3, 6), (6,), (3, 3, 6, 8), (8,), (7 * 7 * 8, 16), (16,), (16, CLASSES), (CLASSES,)]
     found = [rng.normal(size=shape) / np.sqrt(np.prod(shape[:-1]) or 1) for shape in shapes]
-    found[-2] *= 1000
+    found[-2] *= 10_000
     return [array.astype(np.float32) for array in found]
 
 
