@@ -65,7 +65,7 @@ def steps(options: Options, settle: Callable[[Any], None]) -> Once:
     settle(model)
     batches = iter(_backend.feed(Same()))
     model.make_train_function()
-    together = _TOGETHER if settle is several else 1
+    together = model.steps_per_execution
     count = together if options.tiny else _STEPS
 
     def once() -> Mapping[str, float]:

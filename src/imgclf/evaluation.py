@@ -6,18 +6,16 @@ Label and answer stand in the same row, so no second pass over the pictures can 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import DatasetError
-from .tables import Table, visible
+from .tables import Table, Tabular, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +24,7 @@ _SMALLEST = 1e-7  # probabilities are clipped here before the logarithm, as Kera
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predictions:
+class Predictions(Tabular):
     """A classifier's answers, in the order in which the pictures were given.
 
     Attributes:
@@ -44,9 +42,6 @@ class Predictions:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self):,} pictures: {', '.join(map(visible, self.class_names))})"
-
-    def __str__(self) -> str:
-        return str(self.table())
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -70,13 +65,6 @@ class Predictions:
             for key, name, row in zip(self.keys, self.names, self.probabilities, strict=True)
         ]
         return Table(("key", "prediction", *(f"p({name})" for name in self.class_names)), rows)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`table` as CSV; returns the path."""
-        return self.table().to_csv(path)
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

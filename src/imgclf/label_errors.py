@@ -11,9 +11,7 @@ the pictures with the largest margin against their label are taken to be those.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -21,7 +19,7 @@ import numpy.typing as npt
 
 from .errors import OptionError
 from .evaluation import Evaluation
-from .tables import Table
+from .tables import Table, Tabular
 
 Rule = Literal["noise_rate", "both", "confident"]
 
@@ -34,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LabelErrors:
+class LabelErrors(Tabular):
     """Pictures whose label is probably wrong, the most suspicious first; :func:`find` makes it.
 
     Attributes:
@@ -83,13 +81,6 @@ class LabelErrors:
             f"{self.class_names[given]}, likely {self.class_names[likely]}"
             for given, likely in zip(self.given_labels, self.likely_labels, strict=True)
         ]
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`table` as CSV; returns the path."""
-        return self.table().to_csv(path)
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def find(evaluation: Evaluation, *, rule: Rule = "noise_rate") -> LabelErrors:

@@ -11,6 +11,7 @@ import csv
 import html
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -100,6 +101,24 @@ class Table:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             columns, *rows = [[_DEFUSED.sub("", cell) for cell in row] for row in csv.reader(file)]
         return cls(columns, rows)
+
+
+class Tabular(ABC):
+    """What shows itself by one table: printed, in a notebook, as CSV."""
+
+    @abstractmethod
+    def table(self) -> Table:
+        """The table."""
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`table` as CSV; returns the path."""
+        return self.table().to_csv(path)
 
 
 def visible(text: str) -> str:

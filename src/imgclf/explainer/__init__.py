@@ -134,7 +134,7 @@ class Explainer:
             OptionError, ImageError: pictures that do not fit the model, or cannot be read.
         """
         given = self._pictures(images)
-        chosen = choose_layers("maps" if layers is None else layers, self._inside.probe(given.taken).layers)
+        chosen = self._layers("maps" if layers is None else layers, given)
         maps = self._inside.activations(given.taken, chosen)
         return FeatureMaps(given.keys, given.shown, maps)
 
@@ -176,7 +176,7 @@ class Explainer:
         check_option("score", score, get_args(Score))
         check_count("smooth", smooth, 0)
         given = self._pictures(images)
-        chosen = choose_layers("last" if layers is None else layers, self._inside.probe(given.taken).layers)
+        chosen = self._layers("last" if layers is None else layers, given)
         reduce = against(method) if counterfactual else METHODS[method]
         labels = self._labels(class_name, given)
         if smooth:
@@ -276,7 +276,7 @@ class Explainer:
         given = self._pictures(images)
         found, labels = checks.aligned(maps, layer, given)
         chosen = labels if class_name is None else self._labels(class_name, given)
-        asked = self._inside.scores(given.taken, chosen, "log_odds").labels
+        asked = self._inside.scores(given.taken, None, "log_odds").labels if chosen is None else chosen
 
         def answers(some: npt.NDArray[Any], which: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
             return self._inside.answers(some, asked[which])
@@ -308,7 +308,7 @@ class Explainer:
         """
         check_option("method", method, METHODS)
         given = self._pictures(images)
-        chosen = choose_layers("last" if layers is None else layers, self._inside.probe(given.taken).layers)
+        chosen = self._layers("last" if layers is None else layers, given)
         if len(chosen) != 1:
             raise OptionError(f"layers are {listed(layer.path for layer in chosen)}; expected one. Choose one of them.")
         labels = self._labels(class_name, given)
@@ -321,6 +321,9 @@ class Explainer:
                 found[path] = checks.similarity(maps, after.found[chosen[0].path])
         unlike = checks.similarity(maps, np.roll(maps, 1, axis=0)) if len(maps) > 1 else float("nan")
         return SanityCheck(method, chosen[0].path, tuple(found), np.asarray(list(found.values())), unlike)
+
+    def _layers(self, layers: str | Sequence[str], given: Given) -> tuple[LayerInfo, ...]:
+        return choose_layers(layers, self._inside.probe(given.taken).layers)
 
     def _labels(self, class_name: ClassName, given: Given) -> npt.NDArray[np.int64] | None:
         classes = self._inside.probe(given.taken).head.classes

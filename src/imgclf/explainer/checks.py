@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError, listed, unknown_name
-from ..tables import Table
+from ..tables import Table, Tabular
 from .figures import faithfulness_curves, similarity_bars
 from .requests import Given
 from .results import Attribution, Explanation
@@ -29,7 +29,7 @@ Scores = Callable[[Images, npt.NDArray[np.int64]], Floats]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Faithfulness:
+class Faithfulness(Tabular):
     """What the network says while pixels are taken away from a picture, or put back, in the order of a map.
 
     Petsiuk et al. 2018, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, section 4.3.  The map
@@ -54,12 +54,6 @@ class Faithfulness:
     def __repr__(self) -> str:
         found, random = self.gap().mean(), self.gap("random").mean()
         return f"Faithfulness({len(self.keys)} pictures, gap {found:.3f} against {random:.3f} of a random order)"
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def gap(self, of: str = "map", scale: Scale = "probability") -> Floats:
         """The area under the insertion curve less that under the deletion curve, ``(n,)``: higher is better.
@@ -177,7 +171,7 @@ def aligned(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SanityCheck:
+class SanityCheck(Tabular):
     """How much of an explanation is left while the network's weights are shuffled, layer by layer from the top.
 
     Adebayo et al. 2018, *Sanity Checks for Saliency Maps*, where the sign of a rank correlation is kept; here it is
@@ -208,12 +202,6 @@ class SanityCheck:
     def __repr__(self) -> str:
         beside = f"{self.unlike:.2f} between different pictures"
         return f"SanityCheck({self.method} at {self.layer!r}: {self.left:.2f} left, {beside})"
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def table(self) -> Table:
         """One row per step: the layer shuffled then, and the similarity."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError, listed, unknown_name
 from ..plots import heatmap_rows, short_path
-from ..tables import Table
+from ..tables import Table, Tabular
 from . import Explainer
 from .cam import Method
 from .checks import correlation
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Tabular):
     """What several networks say of the same pictures, and why.
 
     Attributes:
@@ -51,12 +51,6 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(self.explanations)}: {len(self._first.keys)} pictures)"
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     @property
     def agreement(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -88,10 +82,6 @@ class Comparison:
                 rows.append((key, *truth, name, self.predicted[name][at], found.names[at], p, blank))
         truth = () if self.truth is None else ("truth",)
         return Table(("key", *truth, "network", "predicted", "class", "probability", "blank"), rows)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`table` as CSV; returns the path."""
-        return self.table().to_csv(path)
 
     def plot(self, alpha: float = 0.5) -> Figure:
         """For each picture a row per network, a column per layer; on each what is true, predicted and explained.
@@ -170,10 +160,13 @@ def compare(
     if not explainers:
         raise OptionError("models is empty; expected networks by name, such as {'accurate': a, 'control': b}.")
     names = _class_names(explainers)
-    truth = _truth(images, names) if truth is None else _checked(truth, names)
+    if truth is None:
+        truth = _truth(images, names)
+    else:
+        truth, count = _checked(truth, names), next(iter(explainers.values())).count(images)
+        if len(truth) != count:
+            raise OptionError(f"truth has {len(truth)} names; expected one for each of the {count} pictures.")
     asked: Any = class_name if class_name is not None else truth
-    if truth is not None and len(truth) != (count := next(iter(explainers.values())).count(images)):
-        raise OptionError(f"truth has {len(truth)} names; expected one for each of the {count} pictures.")
     found: dict[str, Explanation] = {}
     for name, explainer in explainers.items():
         found[name] = explainer.grad_cam(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import OptionError, unknown_name
 from ..files import replacing
 from ..plots import blend, channel_grid, feature_map_strips, heatmap_rows
-from ..tables import Table
+from ..tables import Table, Tabular
 from .cam import heatmap, is_blank, upsample
 from .figures import signed_maps
 
@@ -75,7 +75,29 @@ class FeatureMaps:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class _Explained(Tabular):
+    """What explanations of every kind say of the pictures and of the classes explained."""
+
+    keys: tuple[str, ...]
+    images: Pixels
+    names: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    probabilities: Floats
+    scores: Floats
+    method: str
+
+    def _answers(self) -> list[tuple[str, str, float, float]]:
+        """For each picture: key, class explained, its probability, its score."""
+        chosen = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)[:, 0]
+        return list(zip(self.keys, self.names, chosen.tolist(), self.scores.tolist(), strict=True))
+
+    def _titles(self, before: str = "") -> list[str]:
+        """For each picture: its key, the class explained, and the model's answer for it."""
+        return [f"{ending(key)}\n{before}{name}: p = {p:.3f}" for key, name, p, _ in self._answers()]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(_Explained):
     """Which parts of some pictures speak for a class: one signed map per picture and layer.
 
     Attributes:
@@ -93,13 +115,6 @@ class Explanation:
         smooth: The copies with noise that the maps are the mean of; 0: the picture's own.
     """
 
-    keys: tuple[str, ...]
-    images: Pixels
-    names: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    probabilities: Floats
-    scores: Floats
-    method: str
     maps: Mapping[str, Floats]
     score: str = "logit"
     counterfactual: bool = False
@@ -107,12 +122,6 @@ class Explanation:
 
     def __repr__(self) -> str:
         return f"Explanation({self.method}: {len(self.keys)} pictures × {_layers(self.maps)})"
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def layer(self, path: str | None = None) -> Floats:
         """The signed maps of one layer (None: the last): float32 ``(n, h, w)``.
@@ -130,15 +139,8 @@ class Explanation:
     def table(self) -> Table:
         """One row per picture: key, class, probability, score, and how many of the layers are blank."""
         blank = np.sum(list(self.blank.values()), axis=0)
-        rows = [
-            (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]), int(blank[i]))
-            for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
-        ]
+        rows = [(*answer, int(count)) for answer, count in zip(self._answers(), blank, strict=True)]
         return Table(("key", "class", "probability", _word(self.score), "blank"), rows)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`table` as CSV; returns the path."""
-        return self.table().to_csv(path)
 
     def heatmap(self, layer: str | None = None) -> Floats:
         """The maps of one layer (None: the last) at the size of the pictures: float32 ``(n, height, width)``, 0..1.
@@ -147,7 +149,7 @@ class Explanation:
         pictures.  A blank map is 0 everywhere.
         """
         height, width = self.images.shape[1:3]
-        return heatmap(_of(self.maps, layer), (height, width))
+        return heatmap(self.layer(layer), (height, width))
 
     def overlay(self, layer: str | None = None, alpha: float = 0.5) -> Pixels:
         """The heat maps of one layer (None: the last) over the pictures: uint8 ``(n, height, width, 3)``.
@@ -172,7 +174,7 @@ class Explanation:
 
     def plot(self, alpha: float = 0.5) -> Figure:
         """A row per picture: the picture, then every layer's heat map; "blank" where nothing speaks for the class."""
-        titles = _titles(self, "against " if self.counterfactual else "")
+        titles = self._titles("against " if self.counterfactual else "")
         overlays = self.overlays(self.maps, alpha)
         return heatmap_rows(self.images, overlays, titles=titles, blank=self.blank, alpha=alpha)
 
@@ -182,7 +184,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Attribution:
+class Attribution(_Explained):
     """What each pixel of some pictures does for a class.
 
     Attributes:
@@ -196,13 +198,6 @@ class Attribution:
         settings: What the method went by: steps, baseline, smooth, window, stride.
     """
 
-    keys: tuple[str, ...]
-    images: Pixels
-    names: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    probabilities: Floats
-    scores: Floats
-    method: str
     values: Floats
     completeness_error: Floats | None = None
     score: str = "logit"
@@ -211,12 +206,6 @@ class Attribution:
     def __repr__(self) -> str:
         return f"Attribution({self.method}: {len(self.keys)} pictures of {'×'.join(map(str, self.values.shape[1:]))})"
 
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
     @property
     def maps(self) -> Floats:
         """All channels of a pixel together: float32 ``(n, height, width)``, signed."""
@@ -224,42 +213,28 @@ class Attribution:
 
     def table(self) -> Table:
         """One row per picture: key, class, probability, score; of integrated gradients, their sum and its error."""
+        columns, answers = ("key", "class", "probability", _word(self.score)), self._answers()
+        if self.completeness_error is None:
+            return Table(columns, answers)
         sums = self.values.sum(axis=(1, 2, 3), dtype=np.float64)
-        error = self.completeness_error
-        rows = [
-            (key, name, float(self.probabilities[i, self.labels[i]]), float(self.scores[i]))
-            + (() if error is None else (float(sums[i]), float(error[i])))
-            for i, (key, name) in enumerate(zip(self.keys, self.names, strict=True))
-        ]
-        columns = ("key", "class", "probability", _word(self.score))
-        return Table(columns if error is None else (*columns, "sum", "completeness error"), rows)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write :meth:`table` as CSV; returns the path."""
-        return self.table().to_csv(path)
+        ends = zip(sums.tolist(), self.completeness_error.tolist(), strict=True)
+        rows = [(*answer, *end) for answer, end in zip(answers, ends, strict=True)]
+        return Table((*columns, "sum", "completeness error"), rows)
 
     def plot(self) -> Figure:
         """A row per picture: the picture, then its map: red speaks for the class, blue against it, white for nothing.
 
         Each map has its own scale, from the 99.5 % quantile of its magnitudes down to the negative of it.
         """
-        return signed_maps(self.images, self.maps, titles=_titles(self, ""), label=self.method.replace("_", " "))
+        return signed_maps(self.images, self.maps, titles=self._titles(), label=_word(self.method))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
         return save_figure(self.plot(), path)
 
 
-def _titles(found: Explanation | Attribution, before: str) -> list[str]:
-    """A title for each picture: its key, the class explained, and the model's answer for it."""
-    return [
-        f"{ending(key)}\n{before}{name}: p = {found.probabilities[i, found.labels[i]]:.3f}"
-        for i, (key, name) in enumerate(zip(found.keys, found.names, strict=True))
-    ]
-
-
-def _word(score: str) -> str:
-    return score.replace("_", " ")
+def _word(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _of(maps: Mapping[str, Floats], layer: str | None) -> Floats:
