@@ -59,6 +59,7 @@ ORDER = [
     "fitting",
     "settings",
     "trainer",
+    "recipes",
     "cross_validation",
     "explainer",
 ]

@@ -22,6 +22,7 @@ choose_backend()
 if TYPE_CHECKING:  # what readers, editors and type checkers see
     from . import health as health
     from . import label_errors as label_errors
+    from . import recipes as recipes
     from .architectures import Architecture as Architecture
     from .architectures import registry as registry
     from .augmentation import Augmentation as Augmentation
@@ -101,7 +102,7 @@ _HOMES = {
     "trainer": ("Trainer",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = ("health", "label_errors")  # used by their own names: health.check(…), label_errors.find(…)
+_MODULES = ("health", "label_errors", "recipes")  # used by their own names: health.check(…), recipes.get(…)
 
 __all__ = sorted([*_HOME, *_MODULES])  # noqa: PLE0605 - built from the one table above; a test compares it with the imports
 
