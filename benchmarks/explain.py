@@ -13,21 +13,21 @@ _SEED = 7
 _BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
-def network(options: Options) -> tuple[Any, Any]:
-    """``vgg16_bn`` with random weights, and uint8 pictures ``(n, h, w, 3)`` for it."""
+def network(options: Options, side: int = 224) -> tuple[Any, Any]:
+    """``vgg16_bn`` with random weights for pictures of *side*, and uint8 pictures ``(n, h, w, 3)`` for it."""
     import keras
     import numpy as np
 
     from imgclf import registry
 
     keras.utils.set_random_seed(_SEED)
-    side, dense, count = _sizes(options)
+    side, dense, count = _sizes(options, side)
     model = registry.build("vgg16_bn", input_shape=(side, side, 3), dense=dense)
     return model, np.random.default_rng(_SEED).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
-def _sizes(options: Options) -> tuple[int, tuple[int, ...], int]:
-    return (64, (8,), 2) if options.tiny else (224, (4096, 4096), 16)
+def _sizes(options: Options, side: int = 224) -> tuple[int, tuple[int, ...], int]:
+    return (64, (8,), 2) if options.tiny else (side, (4096, 4096), 16)
 
 
 def ours(options: Options) -> Once:

@@ -12,10 +12,11 @@ _ALL = ["block*_conv*", "block*_pool"]
 _ONE_LAYER = "one layer"
 
 
-def _ours(options: Options, layers: list[str], count: int) -> Once:
+def ours(options: Options, layers: list[str], count: int, side: int = 224) -> Once:
+    """The maps of *count* *layers* of one picture in one call."""
     from imgclf import Classifier, Explainer
 
-    model, images = explain.network(options)
+    model, images = explain.network(options, side)
     explainer = Explainer(Classifier.from_keras(model, ["cat", "dog"]))
 
     def once() -> Mapping[str, float]:
@@ -29,25 +30,30 @@ def _ours(options: Options, layers: list[str], count: int) -> Once:
 
 def all_layers(options: Options) -> Once:
     """18 layers in one call."""
-    return _ours(options, _ALL, 18)
+    return ours(options, _ALL, 18)
 
 
 def one_layer(options: Options) -> Once:
     """The last convolution alone."""
-    return _ours(options, [explain.LAST], 1)
+    return ours(options, [explain.LAST], 1)
 
 
 def keras_way(options: Options) -> Once:
     """keras.io's way: a sub-model and a pass for each of the 18."""
+    return pass_for_each(options, ("conv", "pool"), 18)
+
+
+def pass_for_each(options: Options, kinds: tuple[str, ...], count: int, side: int = 224) -> Once:
+    """The maps of *count* layers, those with one of *kinds* in their names: a sub-model and a tape for each."""
     import numpy as np
 
-    model, images = explain.network(options)
-    named = [layer.name for layer in model.layers if layer.name.startswith("block") and "_bn" not in layer.name]
+    model, images = explain.network(options, side)
+    named = [layer.name for layer in model.layers if any(f"_{kind}" in layer.name for kind in kinds)]
     maps = [explain.keras_maps(model, name) for name in named]
 
     def once() -> Mapping[str, float]:
         found = [each(images[:1].astype(np.float32)) for each in maps]
-        assert len(found) == 18, f"{len(found)} layers, not 18"
+        assert len(found) == count, f"{len(found)} layers, not {count}"
         return {"pictures": 1}
 
     if not options.tiny:
