@@ -1,0 +1,135 @@
+"""The page *claimed → reproduced*: ``python -m benchmarks.documents_page``.
+
+In: ``docs/results/<document>.json``, as ``benchmarks.documents`` writes them.  Out: ``docs/documents.md`` and a figure
+of curves for each training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from imgclf.evaluation import wilson_interval
+from imgclf.plots import curves
+
+from .claims import DOCUMENTS, Claim, Document
+from .documents import RESULTS, RUNS
+from .machine import ROOT
+
+PAGE = ROOT / "docs" / "documents.md"
+CURVES = RESULTS / "documents"
+
+HEAD = """\
+# The five documents
+
+This library grew out of five tutorials. Each has a recipe with its settings (`imgclf.recipes`) and an example that
+shows what it shows; this page puts what it claimed beside what came of the same training here. The page is generated:
+`python -m benchmarks.documents DATA` trains and writes `docs/results/<document>.json`, `python -m
+benchmarks.documents_page` makes the page, and a test fails where the two differ. No figure of ours is typed by hand.
+
+Where several seeds were trained, a figure is their mean ± standard deviation. Below an accuracy stands its 95 %
+interval (Wilson 1927) for one run on so many pictures: what another sample of pictures could have given.
+"""
+_NONE = "Not trained yet on this commit's machine: no result is kept."
+
+
+def held(folder: Path = RESULTS) -> dict[str, list[dict[str, Any]]]:
+    """Document → its runs, where there are any."""
+    paths = {document.name: folder / f"{document.name}.json" for document in DOCUMENTS}
+    return {name: json.loads(path.read_text("utf-8"))["runs"] for name, path in paths.items() if path.exists()}
+
+
+def page(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """The page in Markdown."""
+    return "\n".join([HEAD, *(_section(document, results.get(document.name, ())) for document in DOCUMENTS)])
+
+
+def _section(document: Document, runs: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        f"## {document.number}: {document.title}",
+        "",
+        f"{document.about} Example: `examples/{document.name}.py`.",
+        "",
+    ]
+    for recipe, claims in document.claims.items():
+        found = [run for run in runs if run["recipe"] == recipe]
+        lines += [f"### `{recipe}`", "", *(_training(recipe, claims, found) if found else [_NONE]), ""]
+    lines += [f"- {sentence}" for sentence in document.differences]
+    return "\n".join(lines) + "\n"
+
+
+def _training(recipe: str, claims: Sequence[Claim], runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [f"| {claim.text} | {claim.claimed or '–'} | {_found(claim, runs)} |" for claim in claims]
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    first, sizes = runs[0], " / ".join(f"{part['pictures']:,} {name}" for name, part in runs[0]["data"].items())
+    minutes = mean(run["seconds"] for run in runs) / 60
+    epochs = ", ".join(str(len(run["history"]["loss"])) for run in runs)
+    versions = ", ".join(
+        f"{name} {first['versions'][name]}" for name in ("keras", "tensorflow") if name in first["versions"]
+    )
+    said = (
+        f"Seed{'s' * (len(runs) > 1)} {seeds}; {sizes} pictures at {'×'.join(map(str, first['image_size']))}; "
+        f"{epochs} epochs, {minutes:.1f} minutes a run beside other work on {first['machine']['cores']} cores; "
+        f"{versions}, commit `{first['commit']}`."
+    )
+    changed = f" Changed: {_changes(recipe)}, because {RUNS[recipe].why}." if RUNS[recipe].changes else ""
+    drawn = f"![Loss and accuracy of {recipe}](results/documents/{recipe}.svg)"
+    return ["| | claimed | reproduced |", "|---|---|---|", *rows, "", drawn, "", said + changed]
+
+
+def _changes(recipe: str) -> str:
+    return ", ".join(f"`{name}={value}`" for name, value in RUNS[recipe].changes.items())
+
+
+def _found(claim: Claim, runs: Sequence[Mapping[str, Any]]) -> str:
+    values = [value for run in runs if (value := claim.of(run)) is not None]
+    if not values:
+        return "no test set"
+    whole = all(float(value).is_integer() for value in values) and claim.pictures is None
+    form = ".1f" if whole and len(values) > 1 else ".0f" if whole else ".4f"
+    spread = f" ± {stdev(values):{form}}" if len(values) > 1 else ""
+    text = f"**{mean(values):{form}}**{spread}"
+    if claim.pictures is not None:
+        pictures = runs[0]["data"][claim.pictures]["pictures"]
+        low, high = wilson_interval(round(mean(values) * pictures), pictures)
+        text += f"<br>{low:.4f} to {high:.4f}"
+    return text
+
+
+def digest(run: Mapping[str, Any]) -> str:
+    """Changes with whatever the figure shows."""
+    return hashlib.sha256(json.dumps([run["history"], run["best_epoch"]]).encode()).hexdigest()[:16]
+
+
+def draw(run: Mapping[str, Any], path: Path) -> None:
+    """The curves of a run as SVG, the same bytes from the same run."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.hashsalt": "documents", "svg.fonttype": "none"}):
+        figure = curves(run["history"], run["best_epoch"])
+        figure.savefig(path, format="svg", metadata={"Date": None, "Description": digest(run)})
+
+
+def shown(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Mapping[str, Any]]:
+    """Recipe → the run whose curves are drawn: the first seed."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for run in (run for runs in results.values() for run in runs):
+        found.setdefault(run["recipe"], run)
+    return found
+
+
+def main() -> None:
+    """Write the page and the figures."""
+    results = held()
+    PAGE.write_text(page(results), encoding="utf-8")
+    CURVES.mkdir(exist_ok=True)
+    for recipe, run in shown(results).items():
+        draw(run, CURVES / f"{recipe}.svg")
+
+
+if __name__ == "__main__":
+    main()
