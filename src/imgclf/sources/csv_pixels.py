@@ -17,8 +17,9 @@ from ..images import Pixels
 from .base import UNLABELLED, Samples
 from .channels import channels_apart
 from .class_names import given_names, labels_of_table
+from .csv_file import first_line
 from .csv_layout import DEFAULT_LABEL, checked_shape, layout_of
-from .csv_rows import first_line, may_be_cut, read_rows
+from .csv_rows import may_be_cut, read_rows
 from .listing import pixels_digest
 from .paths import as_path, check_there
 
