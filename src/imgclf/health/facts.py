@@ -170,10 +170,10 @@ def _path_of(source: DatasetSource, key: str) -> Path | None:
     """The file behind *key*, where the source is one of ours; what the keys of others mean is theirs to know."""
     if not isinstance(source, FolderSource | FilenameSource):
         return None
-    path = Path(source.root) / key
     try:
+        path = Path(source.files.path(key))
         return path if path.is_file() else None
-    except (OSError, ValueError):
+    except (DatasetError, OSError, ValueError):
         return None
 
 

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from ..errors import DatasetError, listed
 from ..files import open_handle
 from ..images import IMAGE_SUFFIXES
-from .paths import as_path, check_there, printable
+from .paths import Place, as_path, check_there, printable
 
 HIDDEN = "hidden"
 NO_PICTURE = "not a picture"
@@ -58,7 +58,7 @@ class Listing:
     """What stands below a folder.
 
     Attributes:
-        root: The folder.
+        place: The folder.
         pictures: Key of every picture, in natural order → its path.
         folders: Names of the folders directly below the root, hidden ones left out, in natural order.
         ignored: What was passed over, in natural order.
@@ -66,11 +66,16 @@ class Listing:
             the root.
     """
 
-    root: Path
+    place: Place
     pictures: Mapping[str, str]
     folders: tuple[str, ...]
     ignored: tuple[Ignored, ...]
     again: Mapping[str, str]
+
+    @property
+    def root(self) -> Path:
+        """The folder as the user calls it."""
+        return self.place.shown
 
 
 def natural_key(text: str) -> tuple[Any, ...]:
@@ -99,7 +104,7 @@ def list_pictures(root: str | os.PathLike[str]) -> Listing:
     walk.run()
     folders = (key for key in walk.folders if "/" not in key)
     return Listing(
-        root=path,
+        place=Place(path, path),
         pictures={key: walk.pictures[key] for key in natural(walk.pictures)},
         folders=tuple(natural(folders)),
         ignored=tuple(sorted(walk.ignored, key=lambda item: natural_key(item.key))),
