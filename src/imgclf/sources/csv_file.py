@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 from ..errors import DatasetError
 from ..files import open_file
 from .csv_layout import split_cells
+from .paths import Place, check_there
 
 MAX_BYTES = 8 * 1024**3
 """Most text that is read from one table, unpacked: a small .gz can hold far more than a memory does."""
@@ -53,6 +54,21 @@ def open_table(path: Path) -> Iterator[BinaryIO]:
         if file.read(3) != _BOM:
             file.seek(0)
         yield file
+
+
+def check_table_file(place: Place) -> None:
+    """Refuse what is no regular file, as soon as it is given.
+
+    Raises:
+        DatasetError: it is not there, or a folder, a pipe, a device.
+    """
+    with place.named():
+        shown = check_there(place.path, "file")
+    if not place.path.is_file():
+        raise DatasetError(
+            f"{shown} is no regular file, and a table (.csv, .csv.gz) is expected. Pictures in folders are for "
+            "FolderSource."
+        )
 
 
 def first_line(path: Path) -> tuple[str, int]:

@@ -29,7 +29,8 @@ class FilenameSource:
     system; bytes of a name that are not UTF-8 stand as ``\xe9``.
 
     Args:
-        root: The folder of the pictures.
+        root: The folder of the pictures; or a ``.zip``, which is unpacked once, into the cache folder.  The path may go
+            on inside it, also through an archive in the archive: ``dogs-vs-cats.zip/train.zip``.
         pattern: How to find the class in a name.  None: the text before the first dot.  A regular expression with a
             group ``label``, found anywhere in the name (``re.search``; anchor it with ``^`` and ``$``), such as
             ``r"^(?P<label>[a-z]+)_"``; one that takes more than 2 s for a hundred names is given up.  Or a function
@@ -49,6 +50,7 @@ class FilenameSource:
         DatasetError: no pictures; names that tell no class; one class only; nearly as many classes as pictures; the
             ending of a name taken for a class.
         OptionError: a pattern without a group ``label`` or without an end, options that contradict each other.
+        FileError: there is no room to unpack an archive.
     """
 
     def __init__(

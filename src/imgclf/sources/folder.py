@@ -18,7 +18,8 @@ from ..images import IMAGE_SUFFIXES, ImageSpec, Pixels
 from ..tables import visible
 from .base import Samples
 from .class_names import check_spelling, given_names
-from .listing import NO_PICTURE, Ignored, Listing, list_pictures, natural, warn_of_left_out
+from .listing import NO_PICTURE, Ignored, Listing, list_pictures, warn_of_left_out
+from .names import natural
 from .picture_files import PictureFiles
 
 _PART_OF = {  # which part of a set a word in a folder's name says
@@ -40,7 +41,8 @@ class FolderSource:
     ``cats/10.jpg``), whatever the order of the file system; bytes of a name that are not UTF-8 stand as ``\xe9``.
 
     Args:
-        root: The folder above the class folders.
+        root: The folder above the class folders; or a ``.zip``, which is unpacked once, into the cache folder.  The
+            path may go on inside it: ``pets.zip/train``.
         class_names: The names of all class folders, in the order of the labels.  None: natural order.
 
     Attributes:
@@ -52,6 +54,7 @@ class FolderSource:
     Raises:
         DatasetError: the folder is not laid out like this; the message says how it is, and what to call instead.
         OptionError: *class_names* are not at least two texts.
+        FileError: there is no room to unpack an archive.
     """
 
     def __init__(self, root: str | os.PathLike[str], class_names: Sequence[str] | None = None) -> None:

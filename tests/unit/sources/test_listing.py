@@ -163,7 +163,8 @@ def test_names_that_are_text_stay(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("set.zip", "Unpack it"),
+        ("set.zip", "no zip archive, by its content"),
+        ("set.tar", "Unpack it"),
         ("1.JPG", "folder that holds it"),
         ("t.csv", "CsvPixelsSource"),
         ("t", "Give the folder"),
