@@ -62,6 +62,7 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .sources import FilenameSource as FilenameSource
     from .sources import FolderSource as FolderSource
     from .sources import Samples as Samples
+    from .sources import TableSource as TableSource
     from .trainer import Trainer as Trainer
 
 # Each name and the module it is loaded from on first use: Keras takes seconds to import and then fixes the backend.
@@ -98,6 +99,7 @@ _HOMES = {
         "FilenameSource",
         "FolderSource",
         "Samples",
+        "TableSource",
     ),
     "trainer": ("Trainer",),
 }

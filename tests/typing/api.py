@@ -15,6 +15,7 @@ from imgclf import (
     FolderSource,
     Predictions,
     Samples,
+    TableSource,
     Trainer,
     TrainingRun,
     health,
@@ -50,5 +51,7 @@ class Bricks:
         return np.full((32, 32, 1), 40 + 150 * (int(key) % 2), np.uint8)
 
 
+by_table: DatasetSource = TableSource({"filename": ["1.jpg", "2.jpg"], "class": ["cat", "dog"]}, "images", x_col=0)
+from_zip: DatasetSource = TableSource("dog-breed.zip/labels.csv", "dog-breed.zip/train", x_col="id", y_col="breed")
 source: DatasetSource = Bricks()
 Dataset.load(source, image_size=(32, 32))

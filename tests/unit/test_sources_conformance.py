@@ -30,6 +30,7 @@ from imgclf.sources import (
     FilenameSource,
     FolderSource,
     Samples,
+    TableSource,
 )
 from imgclf.sources.base import prepared
 
@@ -98,6 +99,14 @@ def table(root: Path, order: list[int], seed: int) -> DatasetSource:
     return CsvPixelsSource(root / "t.csv.gz")
 
 
+def labels_in_a_table(root: Path, order: list[int], seed: int) -> DatasetSource:
+    for i in order:
+        write(root / "images" / f"{i}.png", picture(i, seed))
+    rows = [f"{i},{'dog' if i % 2 else 'cat'}" for i in range(len(order))]
+    (root / "labels.csv").write_text("\n".join(["id,kind", *rows]))
+    return TableSource(root / "labels.csv", root / "images")
+
+
 def arrays(root: Path, order: list[int], seed: int) -> DatasetSource:
     return ArraySource(np.stack([picture(i, seed) for i in range(len(order))]), [i % 3 for i in range(len(order))])
 
@@ -117,6 +126,7 @@ ENTRIES = [
     Entry("filename", filenames, grouped=True),
     Entry("filename, unlabelled", unlabelled),
     Entry("csv", table, has_order=False),
+    Entry("table", labels_in_a_table, has_order=False),
     Entry("arrays", arrays, has_order=False),
     Entry("drawn pets", drawn, has_order=False, grouped=True),
     Entry("user's own", users_own, has_order=False, ours=False),
@@ -275,12 +285,12 @@ def test_pictures_are_prepared_as_they_are_read(source: DatasetSource, spec: Ima
 
 
 def test_a_file_is_prepared_as_on_every_other_way(entry: Entry, tmp_path: Path) -> None:
-    if entry.name not in ("folder", "filename", "filename, unlabelled"):
+    if entry.name not in SOURCES_OF:
         pytest.skip("it has no files")
     for number in range(4):
         path = tmp_path / "set" / f"class {number % 2}" / f"{'cat' if number % 2 else 'dog'}.{number}.jpg"
         write(path, np.kron(picture(number, 0), np.ones((30, 30, 1), np.uint8)))
-    source = {"folder": FolderSource, "filename": FilenameSource}.get(entry.name, unlabelled_source)(tmp_path / "set")
+    source = SOURCES_OF[entry.name](tmp_path / "set")
     spec = ImageSpec((40, 40))
     for key in source.samples().keys.tolist():
         pixels = prepared(source, key, spec)
@@ -288,8 +298,12 @@ def test_a_file_is_prepared_as_on_every_other_way(entry: Entry, tmp_path: Path) 
         assert (pixels != fit_image(source.read(key), spec)).any(), "else the shorter way is not taken"
 
 
-def unlabelled_source(root: Path) -> DatasetSource:
-    return FilenameSource(root, labelled=False)
+SOURCES_OF: dict[str, Callable[[Path], DatasetSource]] = {
+    "folder": FolderSource,
+    "filename": FilenameSource,
+    "filename, unlabelled": lambda root: FilenameSource(root, labelled=False),
+    "table": lambda root: TableSource({"path": sorted(root.rglob("*.jpg"))}, root),
+}
 
 
 def test_unknown_keys_are_refused(entry: Entry, source: DatasetSource) -> None:

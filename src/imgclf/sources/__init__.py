@@ -7,6 +7,7 @@ from .drawn_pets import DrawnPets
 from .filename import FilenameSource
 from .folder import FolderSource
 from .listing import Ignored
+from .table import TableSource
 
 __all__ = [
     "UNLABELLED",
@@ -18,4 +19,5 @@ __all__ = [
     "FolderSource",
     "Ignored",
     "Samples",
+    "TableSource",
 ]

@@ -94,6 +94,23 @@ def first_line(path: Path) -> tuple[str, int]:
     return decoded(line, path, number).rstrip("\r\n"), number
 
 
+def lines_of(path: Path, skip: int) -> Iterator[tuple[int, bytes]]:
+    """Every line that is not blank behind the first *skip*, with its number from 1.
+
+    Raises:
+        DatasetError: the table is damaged, or too long.
+    """
+    with open_table(path) as file:
+        for _ in range(skip):
+            file.readline(MAX_LINE)
+        number = skip
+        for block in blocks(file, path, most_text(path, file)):
+            for line in block.split(b"\n")[:-1]:
+                number += 1
+                if line.strip():
+                    yield number, line
+
+
 def most_text(path: Path, file: BinaryIO) -> int:
     """The most that is read: of gzip no more than a table can shrink to, so that a small file cannot fill a memory."""
     if not isinstance(file, gzip.GzipFile):
