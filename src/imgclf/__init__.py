@@ -63,6 +63,8 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .sources import FolderSource as FolderSource
     from .sources import Samples as Samples
     from .sources import TableSource as TableSource
+    from .sources import TFRecordSource as TFRecordSource
+    from .sources import write_tfrecords as write_tfrecords
     from .trainer import Trainer as Trainer
 
 # Each name and the module it is loaded from on first use: Keras takes seconds to import and then fixes the backend.
@@ -100,6 +102,8 @@ _HOMES = {
         "FolderSource",
         "Samples",
         "TableSource",
+        "TFRecordSource",
+        "write_tfrecords",
     ),
     "trainer": ("Trainer",),
 }

@@ -16,11 +16,13 @@ from imgclf import (
     Predictions,
     Samples,
     TableSource,
+    TFRecordSource,
     Trainer,
     TrainingRun,
     health,
     label_errors,
     out_of_fold,
+    write_tfrecords,
 )
 
 data: Dataset = Dataset.load(FolderSource("pets"), image_size=(150, 150))
@@ -53,5 +55,7 @@ class Bricks:
 
 by_table: DatasetSource = TableSource({"filename": ["1.jpg", "2.jpg"], "class": ["cat", "dog"]}, "images", x_col=0)
 from_zip: DatasetSource = TableSource("dog-breed.zip/labels.csv", "dog-breed.zip/train", x_col="id", y_col="breed")
+from_records: DatasetSource = TFRecordSource(write_tfrecords(data, "records", name="train", shards=8))
+write_tfrecords(Bricks(), "records", name="bricks")
 source: DatasetSource = Bricks()
 Dataset.load(source, image_size=(32, 32))

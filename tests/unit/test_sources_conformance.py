@@ -31,8 +31,12 @@ from imgclf.sources import (
     FolderSource,
     Samples,
     TableSource,
+    TFRecordSource,
+    write_tfrecords,
 )
 from imgclf.sources.base import prepared
+from imgclf.sources.example import dump_example
+from imgclf.sources.record_file import write_record
 
 Make = Callable[[Path, list[int], int], DatasetSource]
 
@@ -107,6 +111,22 @@ def labels_in_a_table(root: Path, order: list[int], seed: int) -> DatasetSource:
     return TableSource(root / "labels.csv", root / "images")
 
 
+def tfrecords(root: Path, order: list[int], seed: int) -> DatasetSource:
+    root.mkdir(parents=True, exist_ok=True)
+    for shard, start in enumerate(range(0, len(order), 7)):
+        with (root / f"a-{shard:05d}-of-{-(-len(order) // 7):05d}.tfrecord").open("wb") as file:
+            for i in range(start, min(start + 7, len(order))):
+                content = io.BytesIO()
+                Image.fromarray(picture(i, seed)).save(content, "PNG")
+                write_record(file, dump_example({"image": [content.getvalue()], "label": [i % 3]}))
+    return TFRecordSource(root)
+
+
+def written_tfrecords(root: Path, order: list[int], seed: int) -> DatasetSource:
+    write_tfrecords(folders(root / "set", order, seed), root / "records", shards=3)
+    return TFRecordSource(root / "records")
+
+
 def arrays(root: Path, order: list[int], seed: int) -> DatasetSource:
     return ArraySource(np.stack([picture(i, seed) for i in range(len(order))]), [i % 3 for i in range(len(order))])
 
@@ -127,6 +147,8 @@ ENTRIES = [
     Entry("filename, unlabelled", unlabelled),
     Entry("csv", table, has_order=False),
     Entry("table", labels_in_a_table, has_order=False),
+    Entry("tfrecords", tfrecords, has_order=False, grouped=True),
+    Entry("tfrecords, written", written_tfrecords, has_order=False, grouped=True),
     Entry("arrays", arrays, has_order=False),
     Entry("drawn pets", drawn, has_order=False, grouped=True),
     Entry("user's own", users_own, has_order=False, ours=False),

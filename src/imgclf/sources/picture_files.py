@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ..errors import DatasetError
 from ..images import ImageSpec, Pixels, prepare_image, read_image
+from ..opening import named
 from .listing import content_digest
 from .paths import Place
 
@@ -47,6 +48,15 @@ class PictureFiles:
         """The picture of *key* as *spec* wants it; see :func:`imgclf.images.prepare_image`."""
         with self.place.named():
             return prepare_image(self.path(key), spec)
+
+    def content(self, key: str) -> bytes:
+        """The bytes of the file of *key*.
+
+        Raises:
+            ImageError: it is no regular file, too large, or cannot be read.
+        """
+        with self.place.named():
+            return named(self.path(key))[1]
 
     def digest(self) -> str:
         """A digest of keys and file contents, read anew at every call."""

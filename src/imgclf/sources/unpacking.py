@@ -8,21 +8,26 @@ by :mod:`~imgclf.sources.zip_members`.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DatasetError, FileError
 from ..files import cache_folder, open_file, remove_unused, rename_folder, write_json
+from .csv_file import GZIP
 from .paths import Place, printable
-from .zip_members import Zip, is_zip
+from .zip_members import MAX_RATIO, MAX_UNPACKED, Zip, is_zip
 from .zip_paths import Wanted, find
 
+_LOOK = 2**26  # bytes after which room is looked for again
 _ROOM = 2**28  # bytes that are left free on the disk
 _FILES, _LIST = "files", "files.json"
 
@@ -38,6 +43,49 @@ def place_of(given: Path, wanted: Wanted) -> Place:
     if archive is None or not is_zip(archive):
         return Place(given, given)
     return _in_archive(archive, archive, given.relative_to(archive).parts, wanted)
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether *path* begins as gzip does."""
+    with open_file(path) as file:
+        return file.read(2) == GZIP
+
+
+def unpacked_gzip(path: Path) -> Path:
+    """What gzip has packed, as a file of the cache, where it can be read at any place.
+
+    Raises:
+        DatasetError: it is damaged, or unpacks to more than a hundred times its size and 256 MB.
+        FileError: there is no room.
+    """
+    with open_file(path) as packed:
+        status = os.fstat(packed.fileno())
+        digest = sha256(f"{status.st_size} {status.st_mtime_ns}".encode() + packed.read(2**16))
+        packed.seek(max(0, status.st_size - 2**16))
+        digest.update(packed.read())  # ends in length and checksum of the whole
+        packed.seek(0)
+        folder = _kept([digest.hexdigest(), "gzip"], path, lambda made: _gunzip(packed, path, made / _FILES / "whole"))
+    return folder / _FILES / "whole"
+
+
+def _gunzip(packed: BinaryIO, path: Path, made: Path) -> dict[str, int]:
+    most, size = max(MAX_UNPACKED, MAX_RATIO * os.fstat(packed.fileno()).st_size), 0
+    with made.open("xb") as file, gzip.GzipFile(fileobj=packed) as content:
+        while piece := _piece(content, path):
+            if size % _LOOK < len(piece):
+                _check_room(made.parent, _LOOK)
+            size += file.write(piece)
+            if size > most:
+                what = f"{str(path)!r} unpacks to more than {most:,} bytes"
+                raise DatasetError(f"{what}. If that is right, unpack it yourself.")
+    return {made.name: size}
+
+
+def _piece(content: gzip.GzipFile, path: Path) -> bytes:
+    try:
+        return content.read(2**20)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(f"{str(path)!r} is damaged: {error}. Fetch it again.") from None
 
 
 def _in_archive(archive: Path, shown: Path, parts: tuple[str, ...], wanted: Wanted) -> Place:
