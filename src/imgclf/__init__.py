@@ -62,6 +62,9 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .sources import FilenameSource as FilenameSource
     from .sources import FolderSource as FolderSource
     from .sources import Samples as Samples
+    from .sources import TableSource as TableSource
+    from .sources import TFRecordSource as TFRecordSource
+    from .sources import write_tfrecords as write_tfrecords
     from .trainer import Trainer as Trainer
 
 # Each name and the module it is loaded from on first use: Keras takes seconds to import and then fixes the backend.
@@ -98,6 +101,9 @@ _HOMES = {
         "FilenameSource",
         "FolderSource",
         "Samples",
+        "TableSource",
+        "TFRecordSource",
+        "write_tfrecords",
     ),
     "trainer": ("Trainer",),
 }

@@ -12,7 +12,9 @@ import math
 import os
 import re
 import secrets
+import shutil
 import stat
+import time
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -21,6 +23,8 @@ from typing import Any
 from .errors import FileError
 
 _TEMPORARY = re.compile(r"\.(?P<stem>.{0,40})-[0-9a-f]{12}(?P<suffix>(\.[^.]*)?)")
+_KEEP_DAYS = 30  # what nobody used for so long is removed from a cache when something is put there
+_LITTER_DAYS = 1  # as is what is half done, whose process was killed
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -139,6 +143,24 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("imgclf", appauthor=False)
+
+
+def rename_folder(made: Path, folder: Path, aside: Path | None) -> None:
+    """Give *made* the name *folder* in one step; what stood there before goes *aside*, to be removed."""
+    with contextlib.suppress(OSError):  # another process was faster: what it has put there is the same
+        if aside is not None:
+            folder.rename(aside)
+    with contextlib.suppress(OSError):
+        made.rename(folder)
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove what nobody used for long from *folder*, a part of the cache; whoever uses an entry touches it."""
+    for entry in folder.iterdir():
+        days = _LITTER_DAYS if entry.name.startswith(".") else _KEEP_DAYS
+        with contextlib.suppress(OSError):  # another process may be removing it too
+            if entry.stat().st_mtime < time.time() - days * 86400:
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def finite(content: Any) -> Any:

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import __version__ as pillow_version
 
 from .errors import DatasetError, ImgclfError
-from .files import cache_folder, write_json
+from .files import cache_folder, remove_unused, rename_folder, write_json
 from .images import ImageSpec, Pixels
 from .processor import usable_cores
 from .sources import DatasetSource
@@ -33,8 +33,6 @@ from .sources.base import prepared
 from .tables import visible
 
 _FORMAT = 3  # raise it when prepare_image, read_image or fit_image begin to give other pixels
-_KEEP_DAYS = 30  # a decoded set that nobody used for so long is removed when the next one is written
-_LITTER_DAYS = 1  # as is a half-decoded one, whose process was killed
 _ROOM = 2**28  # bytes that are left free on the disk
 _BAR_FROM = 200  # pictures; fewer are decoded before a bar could be read
 _RUN = 16  # pictures in one task of a thread: a task each would cost more memory than small pictures do
@@ -83,13 +81,13 @@ def _cached(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progres
         return found  # else a file that was away for a moment is back
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_unused(folder.parent)
+        remove_unused(folder.parent)
         with tempfile.TemporaryDirectory(prefix=f".{digest}-", dir=folder.parent, ignore_cleanup_errors=True) as place:
             made = Path(place) / "set"
             _fill_folder(made, source, keys, spec, progress)
             unchanged = _digest(source, keys, spec) == digest
             if unchanged:
-                _put(made, folder, Path(place) / "old" if folder.exists() else None)
+                rename_folder(made, folder, Path(place) / "old" if folder.exists() else None)
         for _ in range(5 if unchanged else 0):
             if (found := _mapped(folder, len(keys), spec)) is not None:
                 return found
@@ -166,15 +164,6 @@ class _Pictures:
                     if not flush.cancelled():
                         flush.result()  # a disk says only once that it has lost something
                 os.fsync(self._file.fileno())
-
-
-def _put(made: Path, folder: Path, aside: Path | None) -> None:
-    """Give *made* the name *folder* in one step; what stood there before goes *aside*, to be removed."""
-    with contextlib.suppress(OSError):  # another process was faster: its pixels are the same
-        if aside is not None:
-            folder.rename(aside)
-    with contextlib.suppress(OSError):
-        made.rename(folder)
 
 
 def _in_memory(source: DatasetSource, keys: Sequence[str], spec: ImageSpec, progress: bool) -> Store:
@@ -254,11 +243,3 @@ def _digest(source: DatasetSource, keys: Sequence[str], spec: ImageSpec) -> str:
     kind = f"{type(source).__module__}.{type(source).__qualname__}"
     content = [_FORMAT, pillow_version, kind, fingerprint, list(keys), spec.to_dict()]
     return hashlib.sha256(json.dumps(content).encode("utf-8", "surrogatepass")).hexdigest()[:40]
-
-
-def _remove_unused(folder: Path) -> None:
-    for entry in folder.iterdir():
-        days = _LITTER_DAYS if entry.name.startswith(".") else _KEEP_DAYS
-        with contextlib.suppress(OSError):  # another process may be removing it too
-            if entry.stat().st_mtime < time.time() - days * 86400:
-                shutil.rmtree(entry, ignore_errors=True)

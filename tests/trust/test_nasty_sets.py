@@ -230,7 +230,7 @@ WRONG: list[Wrong] = [
      "set/owl", r / "s") / "set", DatasetError, ("'owl' and 'cat'", "Remove the link")),
     ("a link from one class into another", lambda r: linked(fill(r, *PETS), "cat/more", r / "dog"), DatasetError,
      ("'cat/more' and 'dog'", "two classes")),
-    ("a root that is an archive", archive, DatasetError, ("set.zip' is a file", "Unpack it")),
+    ("a root that is an archive of one class", archive, DatasetError, ("set.zip/cat' holds 1 pictures and no class folders",)),
     ("a root that is a table", lambda r: junk(r, "t.csv") / "t.csv", DatasetError, ("is a file", "CsvPixelsSource")),
     ("a root that is a picture", lambda r: fill(r, "1.png") / "1.png", DatasetError, ("folder that holds it",)),
     ("a root that is a pipe", lambda r: pipe(r, "p") / "p", DatasetError, ("is a file",)),

@@ -19,7 +19,7 @@ import pytest
 from test_nasty_sets import ended
 
 from imgclf.errors import DatasetError, ImgclfError, OptionError, UnknownNameError
-from imgclf.sources import CsvPixelsSource, csv_rows
+from imgclf.sources import CsvPixelsSource, csv_file
 
 ROW = (
     "nasty-tables",
@@ -84,6 +84,7 @@ RIGHT: list[Right] = [
     ("label column not wanted", "p0,p1,p2,p3\n0,1,2,30\n9,10,99,100\n255,200,0,70\n", {"label": None}, [None] * 3, None, ""),
     ("duplicate rows", HEAD + BODY + BODY, {}, LABELS * 2, PIXELS * 2, ""),
     ("gzip", gzip.compress(TABLE.encode()), {}, LABELS, None, ""),
+    ("a zip archive", zipped(TABLE), {}, LABELS, None, ""),
     ("gzip of several members", gzip.compress(HEAD.encode()) + gzip.compress(BODY[:13].encode()) + gzip.compress(BODY[13:].encode()), {}, LABELS, None, ""),
     ("a last line without its end", TABLE.rstrip(), {}, LABELS, None, ""),
     ("a last line that may be cut", TABLE.rstrip()[:-1], {}, LABELS, [*PIXELS[:2], [255, 200, 0, 7]], "last line .* has no end.*incomplete"),
@@ -178,7 +179,8 @@ WRONG: list[Wrong] = [
     ("gzip, the checksum turned", gzip.compress(TABLE.encode())[:-8] + b"\1\2\3\4" + gzip.compress(TABLE.encode())[-4:], {}, DatasetError, ("is damaged", "CRC")),
     ("gzip in name alone", b"\x1f\x8bnothing", {}, DatasetError, ("is damaged",)),
     ("gzip of gzip", gzip.compress(gzip.compress(TABLE.encode())), {}, DatasetError, ("t.csv'",)),
-    ("a zip archive", zipped(TABLE), {}, DatasetError, ("is a zip archive", "Unpack it")),
+    ("a zip archive, cut off", zipped(TABLE)[:-30], {}, DatasetError, ("is damaged", "Fetch the archive again")),
+    ("a zip archive in gzip", gzip.compress(zipped(TABLE)), {}, DatasetError, ("is a zip archive", "Unpack it")),
     ("bzip2", bz2.compress(TABLE.encode()), {}, DatasetError, ("is bzip2", "Unpack it")),
     ("xz", lzma.compress(TABLE.encode()), {}, DatasetError, ("is xz", "Unpack it")),
     ("a picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", {}, DatasetError, ("t.csv'",)),
@@ -223,7 +225,7 @@ WRONG: list[Wrong] = [
 @pytest.mark.parametrize("block", [1024**2, 16], ids=["at once", "in blocks"])
 def test_read_exactly_right(tmp_path, monkeypatch, case: Right, block: int):
     _, content, options, labels, pixels, warned = case
-    monkeypatch.setattr(csv_rows, "_BLOCK", block)
+    monkeypatch.setattr(csv_file, "_BLOCK", block)
     path = tmp_path / "t.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
@@ -277,11 +279,11 @@ def test_keys_are_lines_as_an_editor_counts(tmp_path):
 @pytest.mark.promise(*ROW)
 def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
     """A small file that unpacks to gigabytes is given up long before; unpacked by hand, the same table is read."""
-    monkeypatch.setattr(csv_rows, "MAX_UNPACKED", 512 * 1024)
+    monkeypatch.setattr(csv_file, "MAX_UNPACKED", 512 * 1024)
     text = HEAD + "a,0,0,0,9\nb,0,0,0,9\n" * 50_000
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(text.encode(), 9))
-    assert path.stat().st_size * csv_rows.MAX_RATIO < len(text)
+    assert path.stat().st_size * csv_file.MAX_RATIO < len(text)
     error, _ = ended(lambda: CsvPixelsSource(path).samples())
     assert isinstance(error, DatasetError), error
     assert "holds more than" in str(error)
@@ -293,7 +295,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
 @pytest.mark.promise(*ROW)
 @pytest.mark.parametrize("content", [b"\n" * 3_000_000, b"1," * 1_500_000], ids=["blank lines", "one line"])
 def test_a_long_nothing_ends(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(csv_rows, "MAX_LINE", 2 * 1024**2)
+    monkeypatch.setattr(csv_file, "MAX_LINE", 2 * 1024**2)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content))
     error, _ = ended(lambda: CsvPixelsSource(tmp_path / "t.csv.gz").samples())
     assert isinstance(error, DatasetError), error

@@ -15,11 +15,14 @@ from imgclf import (
     FolderSource,
     Predictions,
     Samples,
+    TableSource,
+    TFRecordSource,
     Trainer,
     TrainingRun,
     health,
     label_errors,
     out_of_fold,
+    write_tfrecords,
 )
 
 data: Dataset = Dataset.load(FolderSource("pets"), image_size=(150, 150))
@@ -50,5 +53,9 @@ class Bricks:
         return np.full((32, 32, 1), 40 + 150 * (int(key) % 2), np.uint8)
 
 
+by_table: DatasetSource = TableSource({"filename": ["1.jpg", "2.jpg"], "class": ["cat", "dog"]}, "images", x_col=0)
+from_zip: DatasetSource = TableSource("dog-breed.zip/labels.csv", "dog-breed.zip/train", x_col="id", y_col="breed")
+from_records: DatasetSource = TFRecordSource(write_tfrecords(data, "records", name="train", shards=8))
+write_tfrecords(Bricks(), "records", name="bricks")
 source: DatasetSource = Bricks()
 Dataset.load(source, image_size=(32, 32))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import os
 import re
 import textwrap
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,8 +30,13 @@ from imgclf.sources import (
     FilenameSource,
     FolderSource,
     Samples,
+    TableSource,
+    TFRecordSource,
+    write_tfrecords,
 )
 from imgclf.sources.base import prepared
+from imgclf.sources.example import dump_example
+from imgclf.sources.record_file import write_record
 
 Make = Callable[[Path, list[int], int], DatasetSource]
 
@@ -41,6 +48,7 @@ class Entry:
     name: str
     make: Make
     has_order: bool = True  # False: the order is the user's own, not the file system's
+    grouped: bool = False  # True: the class comes first in the key
     ours: bool = True  # False: only what the protocol asks for is tested
 
     def __str__(self) -> str:
@@ -72,6 +80,16 @@ def filenames(root: Path, order: list[int], seed: int) -> DatasetSource:
     return FilenameSource(root)
 
 
+def zipped(root: Path, order: list[int], seed: int) -> DatasetSource:
+    root.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(root / "set.zip", "w") as archive:
+        for i in order:
+            content = io.BytesIO()
+            Image.fromarray(picture(i, seed)).save(content, "PNG")
+            archive.writestr(f"set/class {i % 3 * 5}/{i}.PNG", content.getvalue())
+    return FolderSource(root / "set.zip")
+
+
 def unlabelled(root: Path, order: list[int], seed: int) -> DatasetSource:
     for i in order:
         write(root / f"{i}.bmp", picture(i, seed))
@@ -83,6 +101,30 @@ def table(root: Path, order: list[int], seed: int) -> DatasetSource:
     root.mkdir(parents=True, exist_ok=True)
     (root / "t.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     return CsvPixelsSource(root / "t.csv.gz")
+
+
+def labels_in_a_table(root: Path, order: list[int], seed: int) -> DatasetSource:
+    for i in order:
+        write(root / "images" / f"{i}.png", picture(i, seed))
+    rows = [f"{i},{'dog' if i % 2 else 'cat'}" for i in range(len(order))]
+    (root / "labels.csv").write_text("\n".join(["id,kind", *rows]))
+    return TableSource(root / "labels.csv", root / "images")
+
+
+def tfrecords(root: Path, order: list[int], seed: int) -> DatasetSource:
+    root.mkdir(parents=True, exist_ok=True)
+    for shard, start in enumerate(range(0, len(order), 7)):
+        with (root / f"a-{shard:05d}-of-{-(-len(order) // 7):05d}.tfrecord").open("wb") as file:
+            for i in range(start, min(start + 7, len(order))):
+                content = io.BytesIO()
+                Image.fromarray(picture(i, seed)).save(content, "PNG")
+                write_record(file, dump_example({"image": [content.getvalue()], "label": [i % 3]}))
+    return TFRecordSource(root)
+
+
+def written_tfrecords(root: Path, order: list[int], seed: int) -> DatasetSource:
+    write_tfrecords(folders(root / "set", order, seed), root / "records", shards=3)
+    return TFRecordSource(root / "records")
 
 
 def arrays(root: Path, order: list[int], seed: int) -> DatasetSource:
@@ -99,12 +141,16 @@ def users_own(root: Path, order: list[int], seed: int) -> DatasetSource:
 
 
 ENTRIES = [
-    Entry("folder", folders),
-    Entry("filename", filenames),
+    Entry("folder", folders, grouped=True),
+    Entry("folder, zipped", zipped, grouped=True),
+    Entry("filename", filenames, grouped=True),
     Entry("filename, unlabelled", unlabelled),
     Entry("csv", table, has_order=False),
+    Entry("table", labels_in_a_table, has_order=False),
+    Entry("tfrecords", tfrecords, has_order=False, grouped=True),
+    Entry("tfrecords, written", written_tfrecords, has_order=False, grouped=True),
     Entry("arrays", arrays, has_order=False),
-    Entry("drawn pets", drawn, has_order=False),
+    Entry("drawn pets", drawn, has_order=False, grouped=True),
     Entry("user's own", users_own, has_order=False, ours=False),
 ]
 ORDER = list(range(12))
@@ -223,7 +269,7 @@ class scandir_backwards:  # noqa: N801 (stands for a function)
 def test_numbers_in_keys_count_by_value(entry: Entry, source: DatasetSource) -> None:
     numbers = [int(re.findall(r"\d+", key)[-1]) for key in source.samples().keys.tolist()]
     starts = [i for i in range(1, len(numbers)) if numbers[i] < numbers[i - 1]]
-    groups = len(source.class_names) if entry.name in ("folder", "filename", "drawn pets") else 1
+    groups = len(source.class_names) if entry.grouped else 1
     assert len(starts) < groups, f"10 stands before 2: {numbers}"
 
 
@@ -261,12 +307,12 @@ def test_pictures_are_prepared_as_they_are_read(source: DatasetSource, spec: Ima
 
 
 def test_a_file_is_prepared_as_on_every_other_way(entry: Entry, tmp_path: Path) -> None:
-    if entry.name not in ("folder", "filename", "filename, unlabelled"):
+    if entry.name not in SOURCES_OF:
         pytest.skip("it has no files")
     for number in range(4):
         path = tmp_path / "set" / f"class {number % 2}" / f"{'cat' if number % 2 else 'dog'}.{number}.jpg"
         write(path, np.kron(picture(number, 0), np.ones((30, 30, 1), np.uint8)))
-    source = {"folder": FolderSource, "filename": FilenameSource}.get(entry.name, unlabelled_source)(tmp_path / "set")
+    source = SOURCES_OF[entry.name](tmp_path / "set")
     spec = ImageSpec((40, 40))
     for key in source.samples().keys.tolist():
         pixels = prepared(source, key, spec)
@@ -274,8 +320,12 @@ def test_a_file_is_prepared_as_on_every_other_way(entry: Entry, tmp_path: Path) 
         assert (pixels != fit_image(source.read(key), spec)).any(), "else the shorter way is not taken"
 
 
-def unlabelled_source(root: Path) -> DatasetSource:
-    return FilenameSource(root, labelled=False)
+SOURCES_OF: dict[str, Callable[[Path], DatasetSource]] = {
+    "folder": FolderSource,
+    "filename": FilenameSource,
+    "filename, unlabelled": lambda root: FilenameSource(root, labelled=False),
+    "table": lambda root: TableSource({"path": sorted(root.rglob("*.jpg"))}, root),
+}
 
 
 def test_unknown_keys_are_refused(entry: Entry, source: DatasetSource) -> None:

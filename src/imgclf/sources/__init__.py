@@ -7,6 +7,9 @@ from .drawn_pets import DrawnPets
 from .filename import FilenameSource
 from .folder import FolderSource
 from .listing import Ignored
+from .table import TableSource
+from .tfrecord import TFRecordSource
+from .tfrecord_writing import write_tfrecords
 
 __all__ = [
     "UNLABELLED",
@@ -18,4 +21,7 @@ __all__ = [
     "FolderSource",
     "Ignored",
     "Samples",
+    "TFRecordSource",
+    "TableSource",
+    "write_tfrecords",
 ]

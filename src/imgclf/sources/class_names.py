@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..errors import DatasetError, OptionError, listed
 from .base import UNLABELLED
-from .listing import natural
+from .names import natural
 
 _MANY, _ALONE = 10, 0.05  # so many classes of one picture, in so large a share of the pictures: ids, not classes
 _FEW, _CLASSES = 3, 20  # on average fewer pictures than this in so many classes: ids too

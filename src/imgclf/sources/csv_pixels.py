@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
@@ -17,10 +16,12 @@ from ..images import Pixels
 from .base import UNLABELLED, Samples
 from .channels import channels_apart
 from .class_names import given_names, labels_of_table
+from .csv_file import check_table_file, first_line
 from .csv_layout import DEFAULT_LABEL, checked_shape, layout_of
-from .csv_rows import first_line, may_be_cut, read_rows
+from .csv_rows import may_be_cut, read_rows
 from .listing import pixels_digest
-from .paths import as_path, check_there
+from .paths import as_path
+from .unpacking import place_of
 
 
 class _Content(NamedTuple):
@@ -32,14 +33,14 @@ class _Content(NamedTuple):
 
 @final
 class CsvPixelsSource:
-    """The pictures of a table, ``.csv`` or ``.csv.gz``: one per row, a column per pixel, values 0 to 255.
+    """The pictures of a table, ``.csv``, ``.csv.gz`` or in a ``.zip``: one per row, a column per pixel, 0 to 255.
 
     The pixels of a picture stand row by row, the channels of a pixel side by side.  The first line is read here, and
     tells delimiter (comma, semicolon, tab), header and shape; all rows are read when the first of them is asked for,
     and kept as uint8.  Keys are lines as an editor counts them: ``train.csv:17``.
 
     Args:
-        path: The table.
+        path: The table.  In an archive the path goes on: ``digit-recognizer.zip/train.csv``.
         label: The label column: its name, or its position from 0.  None, or ``"label"`` where the header has no such
             column: the pictures are unlabelled (Kaggle's ``test.csv``).  In a table without header (first line all
             numbers), column 0 if the columns after it make a picture.
@@ -72,9 +73,11 @@ class CsvPixelsSource:
         if not isinstance(label, str | int | None) or isinstance(label, bool):
             raise OptionError(f"label is {label!r}; expected the name of a column, its position from 0, or None.")
         shape = checked_shape(image_shape)
-        self.path = as_path(path, "table")
-        _check_file(self.path)
-        line, number = first_line(self.path)
+        self._place = place_of(as_path(path, "table"), "table")
+        self.path = self._place.shown
+        check_table_file(self._place)
+        with self._place.named():
+            line, number = first_line(self._place.path)
         self._layout = layout_of(line, repr(str(self.path)), label, shape)
         self._guessed = self._layout.header is None and label == DEFAULT_LABEL and self._layout.label == 0
         self._given = given_names(class_names, least=0 if self._layout.label is None else 2)
@@ -120,7 +123,8 @@ class CsvPixelsSource:
 
     @cached_property
     def _content(self) -> _Content:
-        rows = read_rows(self.path, self._layout, self._skip)
+        with self._place.named():
+            rows = read_rows(self._place.path, self._layout, self._skip)
         images = rows.pixels.reshape(-1, *self.image_shape)
         images.flags.writeable = False
         self._warn(images)
@@ -170,21 +174,12 @@ class CsvPixelsSource:
                 "multiply by 255.",
                 stacklevel=5,
             )
-        if may_be_cut(self.path, self._layout):
+        if may_be_cut(self._place.path, self._layout):
             warnings.warn(
                 f"the last line of {shown} has no end. If the file was cut off there, its last cell may be incomplete: "
                 "look at it, and end the line.",
                 stacklevel=5,
             )
-
-
-def _check_file(path: Path) -> None:
-    shown = check_there(path, "file")
-    if not path.is_file():
-        raise DatasetError(
-            f"{shown} is no regular file, and a table (.csv, .csv.gz) is expected. Pictures in folders are for "
-            "FolderSource."
-        )
 
 
 def _counts_from_start(column: npt.NDArray[np.float64]) -> bool:

@@ -9,12 +9,13 @@ from typing import Literal, final, get_args
 import numpy as np
 
 from ..errors import DatasetError, OptionError, listed
-from ..images import ImageSpec, Pixels, prepare_image, read_image
+from ..images import ImageSpec, Pixels
 from .base import Samples
 from .class_names import given_names, labels_of
-from .folder import no_pictures, picture_path
-from .listing import Ignored, content_digest, list_pictures, warn_of_left_out
+from .folder import no_pictures
+from .listing import Ignored, list_pictures, warn_of_left_out
 from .patterns import Pattern, classes_of, ends_like_a_file
+from .picture_files import PictureFiles
 
 OnMismatch = Literal["error", "skip"]
 
@@ -28,7 +29,8 @@ class FilenameSource:
     system; bytes of a name that are not UTF-8 stand as ``\xe9``.
 
     Args:
-        root: The folder of the pictures.
+        root: The folder of the pictures; or a ``.zip``, which is unpacked once, into the cache folder.  The path may go
+            on inside it, also through an archive in the archive: ``dogs-vs-cats.zip/train.zip``.
         pattern: How to find the class in a name.  None: the text before the first dot.  A regular expression with a
             group ``label``, found anywhere in the name (``re.search``; anchor it with ``^`` and ``$``), such as
             ``r"^(?P<label>[a-z]+)_"``; one that takes more than 2 s for a hundred names is given up.  Or a function
@@ -42,11 +44,13 @@ class FilenameSource:
         root: The folder.
         class_names: The names of the classes; empty if unlabelled and not given.
         ignored: Key and reason of everything that is no picture of the set.
+        files: The path of each key.
 
     Raises:
         DatasetError: no pictures; names that tell no class; one class only; nearly as many classes as pictures; the
             ending of a name taken for a class.
         OptionError: a pattern without a group ``label`` or without an end, options that contradict each other.
+        FileError: there is no room to unpack an archive.
     """
 
     def __init__(
@@ -69,65 +73,65 @@ class FilenameSource:
             raise no_pictures(listing)
         self.root = listing.root
         self.ignored = listing.ignored
-        self._pictures = dict(listing.pictures)
-        texts: dict[str, str | None] = dict.fromkeys(self._pictures)
+        self.files = PictureFiles(listing.pictures, listing.place)
+        texts: dict[str, str | None] = dict.fromkeys(self.files)
         if labelled:
-            found = classes_of([key.rpartition("/")[2] for key in self._pictures], pattern)
-            texts = dict(zip(self._pictures, found, strict=True))
+            found = classes_of([key.rpartition("/")[2] for key in self.files], pattern)
+            texts = dict(zip(self.files, found, strict=True))
             self._leave_out([key for key, text in texts.items() if text is None], on_mismatch, pattern)
             if given is None:
-                self._refuse_numbers([texts[key] for key in self._pictures], pattern)
+                self._refuse_numbers([texts[key] for key in self.files], pattern)
                 self._refuse_endings(texts)
-        kept = [texts[key] for key in self._pictures]
+        kept = [texts[key] for key in self.files]
         self.class_names, self._labels = labels_of(kept, given, repr(str(self.root)))
         warn_of_left_out(listing)
 
     def __repr__(self) -> str:
         return (
-            f"FilenameSource({str(self.root)!r}: {len(self._pictures):,} pictures, {len(self.class_names)} classes, "
+            f"FilenameSource({str(self.root)!r}: {len(self.files):,} pictures, {len(self.class_names)} classes, "
             f"{len(self.ignored):,} ignored)"
         )
 
     def samples(self) -> Samples:
         """The pictures' keys and labels, in natural order of the keys."""
-        return Samples(keys=np.array(list(self._pictures)), labels=self._labels.copy())
+        return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
 
     def read(self, key: str) -> Pixels:
         """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
-        return read_image(picture_path(self._pictures, key))
+        return self.files.read(key)
 
     def prepare(self, key: str, spec: ImageSpec) -> Pixels:
         """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
-        return prepare_image(picture_path(self._pictures, key), spec)
+        return self.files.prepare(key, spec)
 
     def fingerprint(self) -> str:
         """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
-        return content_digest(self._pictures)
+        return self.files.digest()
 
     def _leave_out(self, mismatched: list[str], on_mismatch: OnMismatch, pattern: Pattern | None) -> None:
-        every = len(mismatched) == len(self._pictures)
+        every = len(mismatched) == len(self.files)
         folders = " It sees a file's own name, without folders." if "/" in str(pattern) else ""
         if mismatched and (every or on_mismatch == "error"):
             advice = "Change the pattern" if every else 'Change the pattern, or leave them out with on_mismatch="skip"'
             raise DatasetError(
-                f"{len(mismatched):,} of {len(self._pictures):,} names below {str(self.root)!r} tell no class: "
+                f"{len(mismatched):,} of {len(self.files):,} names below {str(self.root)!r} tell no class: "
                 f"{listed(mismatched)}.{folders} {advice}; pictures without labels load with labelled=False."
             )
         for key in mismatched:
-            del self._pictures[key]
+            del self.files.paths[key]
         self.ignored += tuple(Ignored(key, "its name tells no class") for key in mismatched)
 
     def _refuse_numbers(self, texts: list[str | None], pattern: Pattern | None) -> None:
         """``1.jpg, 2.jpg``: by the default rule every picture would be a class."""
         if pattern is None and len(set(texts)) == len(texts) and all(str(text).isdecimal() for text in texts):
             raise DatasetError(
-                f"the names below {str(self.root)!r} are numbers, such as {next(iter(self._pictures))!r}, and tell no "
+                f"the names below {str(self.root)!r} are numbers, such as {next(iter(self.files))!r}, and tell no "
                 "class. For pictures without labels say labelled=False; for one folder per class use FolderSource."
             )
 
     def _refuse_endings(self, texts: dict[str, str | None]) -> None:
         """``cat.jpg`` or ``jpg`` as a class: the pattern takes in the ending of the name."""
-        odd = [key for key in self._pictures if ends_like_a_file(texts[key] or "")]
+        odd = [key for key in self.files if ends_like_a_file(texts[key] or "")]
         if odd:
             raise DatasetError(
                 f"the classes of {len(odd):,} names below {str(self.root)!r} take in the ending of the name, such as "

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import final
@@ -14,11 +14,13 @@ from typing import final
 import numpy as np
 
 from ..errors import DatasetError, listed
-from ..images import IMAGE_SUFFIXES, ImageSpec, Pixels, prepare_image, read_image
+from ..images import IMAGE_SUFFIXES, ImageSpec, Pixels
 from ..tables import visible
 from .base import Samples
 from .class_names import check_spelling, given_names
-from .listing import NO_PICTURE, Ignored, Listing, content_digest, list_pictures, natural, warn_of_left_out
+from .listing import NO_PICTURE, Ignored, Listing, list_pictures, warn_of_left_out
+from .names import natural
+from .picture_files import PictureFiles
 
 _PART_OF = {  # which part of a set a word in a folder's name says
     **dict.fromkeys(("train", "training"), "train"),
@@ -39,17 +41,20 @@ class FolderSource:
     ``cats/10.jpg``), whatever the order of the file system; bytes of a name that are not UTF-8 stand as ``\xe9``.
 
     Args:
-        root: The folder above the class folders.
+        root: The folder above the class folders; or a ``.zip``, which is unpacked once, into the cache folder.  The
+            path may go on inside it: ``pets.zip/train``.
         class_names: The names of all class folders, in the order of the labels.  None: natural order.
 
     Attributes:
         root: The folder.
         class_names: The names of the classes; a label is a position in it.
         ignored: Key and reason of everything that is no picture of the set.
+        files: The path of each key.
 
     Raises:
         DatasetError: the folder is not laid out like this; the message says how it is, and what to call instead.
         OptionError: *class_names* are not at least two texts.
+        FileError: there is no room to unpack an archive.
     """
 
     def __init__(self, root: str | os.PathLike[str], class_names: Sequence[str] | None = None) -> None:
@@ -61,7 +66,8 @@ class FolderSource:
         _check_links(listing)
         self.root = listing.root
         self.class_names = _class_folders(listing, given)
-        self._pictures = {key: path for key, path in listing.pictures.items() if "/" in key}
+        inside = {key: path for key, path in listing.pictures.items() if "/" in key}
+        self.files = PictureFiles(inside, listing.place)
         strays = [Ignored(key, "beside the class folders") for key in listing.pictures if "/" not in key]
         self.ignored = (*strays, *listing.ignored)
         if strays:
@@ -74,38 +80,27 @@ class FolderSource:
 
     def __repr__(self) -> str:
         return (
-            f"FolderSource({str(self.root)!r}: {len(self._pictures):,} pictures, {len(self.class_names)} classes, "
+            f"FolderSource({str(self.root)!r}: {len(self.files):,} pictures, {len(self.class_names)} classes, "
             f"{len(self.ignored):,} ignored)"
         )
 
     def samples(self) -> Samples:
         """The pictures' keys and labels, in natural order of the keys."""
         position = {name: label for label, name in enumerate(self.class_names)}
-        labels = [position[key.partition("/")[0]] for key in self._pictures]
-        return Samples(keys=np.array(list(self._pictures)), labels=np.array(labels, np.int32))
+        labels = [position[key.partition("/")[0]] for key in self.files]
+        return Samples(keys=np.array(list(self.files)), labels=np.array(labels, np.int32))
 
     def read(self, key: str) -> Pixels:
         """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
-        return read_image(picture_path(self._pictures, key))
+        return self.files.read(key)
 
     def prepare(self, key: str, spec: ImageSpec) -> Pixels:
         """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
-        return prepare_image(picture_path(self._pictures, key), spec)
+        return self.files.prepare(key, spec)
 
     def fingerprint(self) -> str:
         """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
-        return content_digest(self._pictures)
-
-
-def picture_path(pictures: Mapping[str, str], key: str) -> str:
-    """The path of the picture *key*.
-
-    Raises:
-        DatasetError: there is no such picture.
-    """
-    if (path := pictures.get(str(key))) is None:
-        raise DatasetError(f"no picture {str(key)!r} in this source. The keys are those of samples().")
-    return path
+        return self.files.digest()
 
 
 def no_pictures(listing: Listing) -> DatasetError:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,9 @@ import numpy.typing as npt
 from ..errors import DatasetError, listed
 from ..files import open_handle
 from ..images import IMAGE_SUFFIXES
-from .paths import as_path, check_there, printable
+from .names import is_hidden, natural, natural_key
+from .paths import Place, as_path, check_there, printable
+from .unpacking import place_of
 
 HIDDEN = "hidden"
 NO_PICTURE = "not a picture"
@@ -39,9 +40,6 @@ _MEANT = frozenset({
     ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".rar", ".raw", ".svg", ".tar", ".tga", ".tgz", ".tif", ".tiff", ".xz",
     ".zip", ".7z",
 }).difference(IMAGE_SUFFIXES)  # fmt: skip
-_HIDDEN_NAMES = frozenset(
-    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "@eadir"}
-)
 _PIECE = 2**20  # bytes of a file that are read at a time
 _RUN = 64  # files per task of a thread: 4,000 single tasks cost 0.1 s in the pool alone
 
@@ -58,7 +56,7 @@ class Listing:
     """What stands below a folder.
 
     Attributes:
-        root: The folder.
+        place: The folder.
         pictures: Key of every picture, in natural order → its path.
         folders: Names of the folders directly below the root, hidden ones left out, in natural order.
         ignored: What was passed over, in natural order.
@@ -66,24 +64,20 @@ class Listing:
             the root.
     """
 
-    root: Path
+    place: Place
     pictures: Mapping[str, str]
     folders: tuple[str, ...]
     ignored: tuple[Ignored, ...]
     again: Mapping[str, str]
 
-
-def natural_key(text: str) -> tuple[Any, ...]:
-    """What to sort by so that numbers count by value, and folders stay together.
-
-    >>> sorted(["b/1.jpg", "a/10.jpg", "a/2.jpg", "a-b/1.jpg"], key=natural_key)
-    ['a/2.jpg', 'a/10.jpg', 'a-b/1.jpg', 'b/1.jpg']
-    """
-    return tuple(_part_key(part) for part in text.split("/")), text  # the text itself decides between 1 and 01
+    @property
+    def root(self) -> Path:
+        """The folder as the user calls it."""
+        return self.place.shown
 
 
 def list_pictures(root: str | os.PathLike[str]) -> Listing:
-    """Everything below *root*, read once; nothing is opened.
+    """Everything below *root*, read once; no picture is opened.  An archive is unpacked first, once.
 
     Pictures are regular files that end in one of ``IMAGE_SUFFIXES``, in any case.  Hidden files and folders (a
     leading dot, ``__MACOSX``, ``Thumbs.db`` …) are passed over.  Links to folders are followed, but no folder is
@@ -91,15 +85,18 @@ def list_pictures(root: str | os.PathLike[str]) -> Listing:
 
     Raises:
         OptionError: *root* is no path.
-        DatasetError: *root* is missing or no folder, or a folder below it cannot be listed.
+        DatasetError: *root* is missing or no folder, or a folder below it cannot be listed; an archive that is not
+            unpacked.
+        FileError: there is no room to unpack it.
     """
-    path = as_path(root, "folder")
-    _check_folder(path)
-    walk = _Walk(str(path))
-    walk.run()
+    place = place_of(as_path(root, "folder"), "folder")
+    _check_folder(place)
+    walk = _Walk(str(place.path))
+    with place.named():
+        walk.run()
     folders = (key for key in walk.folders if "/" not in key)
     return Listing(
-        root=path,
+        place=place,
         pictures={key: walk.pictures[key] for key in natural(walk.pictures)},
         folders=tuple(natural(folders)),
         ignored=tuple(sorted(walk.ignored, key=lambda item: natural_key(item.key))),
@@ -118,11 +115,6 @@ def warn_of_left_out(listing: Listing, stacklevel: int = 3) -> None:
             f"{listed(item.key for item in left)}. Convert, unpack or restore them, or move them away.",
             stacklevel=stacklevel,
         )
-
-
-def natural(names: Iterator[str] | Mapping[str, Any] | Sequence[str] | set[str]) -> list[str]:
-    """*names* in natural order: ``1, 2, 10``."""
-    return sorted(names, key=natural_key)
 
 
 def content_digest(pictures: Mapping[str, str]) -> str:
@@ -205,7 +197,7 @@ class _Walk:
         """File *entry* where it belongs; returns it if it is a real folder to be listed."""
         key = prefix + printable(entry.name)
         kind = _kind(entry)
-        if entry.name.startswith(".") or entry.name.casefold() in _HIDDEN_NAMES:
+        if is_hidden(entry.name):
             self.ignored.append(Ignored(f"{key}/" if kind == "folder" else key, HIDDEN))
         elif kind == "folder":
             if not entry.is_symlink():
@@ -241,28 +233,22 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return ""
 
 
-def _check_folder(path: Path) -> None:
-    shown = check_there(path, "folder")
-    if not path.is_dir():
-        raise DatasetError(f"{shown} is a file, and a folder of pictures is expected. {_instead(path.suffix.lower())}")
+def _check_folder(place: Place) -> None:
+    with place.named():
+        shown = check_there(place.path, "folder")
+    if not place.path.is_dir():
+        suffix = place.shown.suffix.lower()
+        raise DatasetError(f"{shown} is a file, and a folder of pictures is expected. {_instead(suffix)}")
 
 
 def _instead(suffix: str) -> str:
     if suffix in IMAGE_SUFFIXES:
         return "Give the folder that holds it."
-    if suffix in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}:
+    if suffix == ".zip":
+        return "It is no zip archive, by its content. Fetch it again."
+    if suffix in {".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"}:
         return "Unpack it and give the folder; a table of pixels (.csv, .csv.gz) is for CsvPixelsSource."
     return "Give the folder; a table of pixels (.csv, .csv.gz) is for CsvPixelsSource."
-
-
-def _part_key(part: str) -> tuple[Any, ...]:
-    pieces = re.split("([0-9]+)", part)  # text and digits in turn, so that like meets like
-    return tuple(_number_key(piece) if i % 2 else piece for i, piece in enumerate(pieces))
-
-
-def _number_key(digits: str) -> tuple[int, str]:
-    significant = digits.lstrip("0")
-    return len(significant), significant  # orders like int(digits), which refuses more than 4,300 of them
 
 
 def _file_digests(paths: Sequence[str]) -> list[bytes]:

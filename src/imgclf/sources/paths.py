@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DatasetError, OptionError
+from ..errors import DatasetError, ImgclfError, OptionError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something lies, and where it lies to the user: another path, if it was unpacked from an archive.
+
+    Attributes:
+        path: What is opened.
+        shown: What the user gave, and what messages say: ``pets.zip/train``.
+    """
+
+    path: Path
+    shown: Path
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Errors of imgclf that leave the block say ``shown`` where they said ``path``."""
+        try:
+            yield
+        except ImgclfError as error:
+            if self.path == self.shown:
+                raise
+            said = str(error).replace(_quoted(self.path), _quoted(self.shown))
+            raise type(error)(said) from error.__cause__
 
 
 def as_path(given: object, what: str) -> Path:
@@ -49,3 +76,7 @@ def printable(name: str) -> str:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a character, which no file system gave
         return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _quoted(path: Path) -> str:
+    return repr(printable(str(path)))[1:-1]

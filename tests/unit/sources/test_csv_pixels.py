@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from imgclf.errors import DatasetError, OptionError, UnknownNameError
-from imgclf.sources import UNLABELLED, CsvPixelsSource, DrawnPets, csv_rows
+from imgclf.sources import UNLABELLED, CsvPixelsSource, DrawnPets, csv_file, csv_rows
 
 HEADER = "label,p0,p1,p2,p3"
 ROWS = ["3,0,1,2,3", "10,9,10,99,100", "3,255,200,0,7"]
@@ -117,7 +117,7 @@ def test_every_value_comes_back(tmp_path_factory, values: np.ndarray, block: int
     lines = [f"c{i % 2},{line}" for i, line in enumerate(lines)] if labelled else lines
     path.write_text("\n".join(lines))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_rows, "_BLOCK", block)
+        patch.setattr(csv_file, "_BLOCK", block)
         source = CsvPixelsSource(path, label=0 if labelled else None)
         np.testing.assert_array_equal(source.load_images().reshape(values.shape), values)
         assert source.samples().keys.tolist() == [f"t.csv:{i + 1}" for i in range(len(values))]
@@ -334,7 +334,8 @@ def test_labels_that_cannot_be(table, labels: list[str], names: tuple | None, to
         (HEADER.encode() + b"\n", "has a header and no rows"),
         (HEADER.encode() + b"\n\n\n", "has a header and no rows"),
         ("\n".join([HEADER, *ROWS]).encode("utf-16"), "no table in UTF-8"),
-        (b"PK\x03\x04\x14", "is a zip archive, and a table .* Unpack it"),
+        (b"PK\x03\x04\x14", "is damaged: .*Fetch the archive again"),
+        (gzip.compress(b"PK\x03\x04\x14"), "is a zip archive, and a table .* Unpack it"),
         (b"a\0b,c\n", "no table in UTF-8"),
         ("\r".join([HEADER, *ROWS]).encode(), "Save it with LF or CR LF"),
         (f"{HEADER}\n고양이,1,2,3,4\n".encode("cp949"), r"line 2: .* is no UTF-8. Save the table"),
@@ -362,11 +363,11 @@ def test_paths_that_are_no_files(tmp_path: Path, table, monkeypatch: pytest.Monk
 
 def test_a_bomb_is_not_unpacked(table, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(HEADER, *ROWS * 1000, name="t.csv.gz")
-    monkeypatch.setattr(csv_rows, "_BLOCK", 1000)
-    monkeypatch.setattr(csv_rows, "MAX_BYTES", 20_000)
+    monkeypatch.setattr(csv_file, "_BLOCK", 1000)
+    monkeypatch.setattr(csv_file, "MAX_BYTES", 20_000)
     with pytest.raises(DatasetError, match=r"more than 20,000 bytes of text.*split it"):
         CsvPixelsSource(path).load_images()
-    monkeypatch.setattr(csv_rows, "MAX_LINE", 5_000)
+    monkeypatch.setattr(csv_file, "MAX_LINE", 5_000)
     path = table(HEADER, ROWS[0] + "0" * 9000, name="t.csv.gz")
     with pytest.raises(DatasetError, match="more than 5,000 bytes of text on one line"):
         CsvPixelsSource(path).load_images()

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from imgclf.errors import DatasetError
 from imgclf.sources.listing import (
@@ -20,8 +17,6 @@ from imgclf.sources.listing import (
     Ignored,
     content_digest,
     list_pictures,
-    natural,
-    natural_key,
     pixels_digest,
 )
 from imgclf.sources.paths import printable
@@ -39,28 +34,6 @@ def link(path: Path, target: Path) -> None:
         path.symlink_to(target)
     except OSError:
         pytest.skip("no links here")
-
-
-def test_natural_order() -> None:
-    assert natural({"10", "2", "1", "01", "cat 10", "cat 9", "b/2", "b/10", "b-c/1", "", "1a"}) == [
-        "", "01", "1", "1a", "2", "10", "b/2", "b/10", "b-c/1", "cat 9", "cat 10",
-    ]  # fmt: skip
-
-
-@given(st.lists(st.integers(0, 10**30), unique=True))
-def test_numbers_sort_by_value(numbers: list[int]) -> None:
-    assert natural([f"cat.{n}.jpg" for n in numbers]) == [f"cat.{n}.jpg" for n in sorted(numbers)]
-
-
-@given(st.lists(st.text(alphabet="0123/a²٣.-", max_size=12), unique=True), st.randoms())
-def test_any_names_have_one_order(names: list[str], rng: random.Random) -> None:
-    shuffled = rng.sample(names, len(names))
-    assert natural(shuffled) == natural(names)
-    assert len({natural_key(name) for name in names}) == len(names)
-
-
-def test_five_thousand_digits_are_sorted_too() -> None:
-    assert natural(["9" * 5000, "1" + "0" * 5000]) == ["9" * 5000, "1" + "0" * 5000]
 
 
 def test_what_is_found_and_what_is_passed_over(tmp_path: Path) -> None:
@@ -163,7 +136,8 @@ def test_names_that_are_text_stay(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("set.zip", "Unpack it"),
+        ("set.zip", "no zip archive, by its content"),
+        ("set.tar", "Unpack it"),
         ("1.JPG", "folder that holds it"),
         ("t.csv", "CsvPixelsSource"),
         ("t", "Give the folder"),

@@ -1,0 +1,182 @@
+"""Pictures → TFRecord files that TensorFlow, TensorFlow Datasets and :class:`TFRecordSource` read.
+
+In: a source or a ``Dataset``.  Out: ``train-00000-of-00008.tfrecord`` …, and ``train.classes.json`` beside them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ..errors import DatasetError, FileError, ImageError, OptionError, about, listed, with_reasons
+from ..files import replacing, write_json
+from ..images import ImageFacts, Pixels, inspect_image
+from .base import UNLABELLED, DatasetSource
+from .example import dump_example
+from .paths import as_path
+from .picture_files import PictureFiles
+from .record_file import write_record
+from .record_sets import SHARD
+from .tfrecord import TFRecordSource
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_MOST_SHARDS = 99_999
+
+
+@runtime_checkable
+class Decoded(Protocol):
+    """What a ``Dataset`` has; it stands below in the order of the modules."""
+
+    @property
+    def keys(self) -> npt.NDArray[np.str_]:
+        """The names of the pictures ``(n,)``."""
+        ...
+
+    @property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """Their labels ``(n,)``."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes."""
+        ...
+
+    def pictures(self, positions: npt.ArrayLike) -> Pixels:
+        """The pictures at *positions*: uint8 ``(m, height, width, channels)``."""
+        ...
+
+
+class _Given(NamedTuple):
+    """What is written; ``encoded`` gives the picture at a position."""
+
+    keys: list[str]
+    labels: list[int]
+    class_names: tuple[str, ...]
+    encoded: Callable[[int], bytes]
+
+
+def write_tfrecords(
+    source: DatasetSource | Decoded, folder: str | os.PathLike[str], *, name: str = "data", shards: int = 1
+) -> list[Path]:
+    """Write all pictures and labels to *shards* files ``NAME-00000-of-00008.tfrecord``; returns their paths.
+
+    Each record is a ``tf.train.Example`` with the features that TensorFlow's own tools write: ``image/encoded``,
+    ``image/format``, ``image/height``, ``image/width``, ``image/channels``, ``image/filename`` (the key),
+    ``image/class/label`` (−1: unlabelled) and ``image/class/text``.  The bytes of a file are stored as they are; what
+    has no file (a row of a table, an array, a picture of a ``Dataset``) as PNG, without loss.  The class names stand in
+    ``NAME.classes.json`` as well.  The same pictures give the same bytes.
+
+    The files get their names when all of them are written; before, nothing that is in *folder* changes.
+
+    Args:
+        source: Any source, or a ``Dataset``.
+        folder: Where to; it is made where missing.
+        name: What the files' names begin with: ``"train"``.
+        shards: How many files.  The pictures keep their order, from file to file.
+
+    Raises:
+        DatasetError: no pictures; pictures that cannot be read, all of them at once.
+        FileError: no room; or files of the same name and another number of shards, which would be mixed up.
+        OptionError: a name or number that cannot be.
+    """
+    given = _opened(source)
+    root = as_path(folder, "folder")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise OptionError(f"name is {name!r}; expected letters, digits, '_', '-' and '.', such as 'train'.")
+    count = len(given.keys)
+    most = min(_MOST_SHARDS, count)
+    if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= most:
+        raise OptionError(
+            f"shards is {shards!r}; expected a whole number from 1 to {most:,}: no file without pictures."
+        )
+    paths = [root / f"{name}-{shard:05d}-of-{shards:05d}.tfrecord" for shard in range(shards)]
+    _check_others(root, name, paths)
+    with ExitStack() as stack:
+        write_json(
+            stack.enter_context(replacing(root / f"{name}.classes.json")), {"class_names": list(given.class_names)}
+        )
+        faults: list[str] = []
+        for shard, path in enumerate(paths):
+            part = range(shard * count // shards, (shard + 1) * count // shards)
+            with stack.enter_context(replacing(path)).open("wb") as file:
+                for payload in _payloads(given, part, faults):
+                    write_record(file, payload)
+        if faults:
+            raise DatasetError(with_reasons(f"{len(faults):,} of {count:,} pictures cannot be read:", faults))
+    return paths
+
+
+def _payloads(given: _Given, part: range, faults: list[str]) -> Iterator[bytes]:
+    for at in part:
+        key = given.keys[at]
+        try:
+            content = given.encoded(at)
+            facts = inspect_image(content)
+        except ImageError as error:
+            faults.append(about(key, str(error).replace("this picture", repr(key), 1)))
+            continue
+        if not faults:  # else nothing is kept anyhow
+            yield dump_example(_features(key, given.labels[at], given.class_names, content, facts))
+
+
+def _features(
+    key: str, label: int, names: tuple[str, ...], content: bytes, facts: ImageFacts
+) -> dict[str, list[bytes] | list[int]]:
+    kind = "jpeg" if facts.format == "MPO" else facts.format.lower()
+    return {
+        "image/encoded": [content],
+        "image/format": [kind.encode()],
+        "image/height": [facts.size[0]],
+        "image/width": [facts.size[1]],
+        "image/channels": [1 if facts.mode in {"1", "L", "I;16"} else 3],
+        "image/filename": [key.encode()],
+        "image/class/label": [label],
+        "image/class/text": [b"" if label == UNLABELLED else names[label].encode()],
+    }
+
+
+def _opened(source: Any) -> _Given:
+    if isinstance(source, DatasetSource):
+        samples = source.samples()
+        keys, labels = samples.keys.tolist(), samples.labels.tolist()
+    elif isinstance(source, Decoded):
+        keys, labels = source.keys.tolist(), source.labels.tolist()
+    else:
+        raise OptionError(f"a {type(source).__name__} is no source and no Dataset. Give one.")
+    if not keys:
+        raise DatasetError(f"{source!r} holds no pictures. Check its path.")
+    return _Given(keys, labels, tuple(source.class_names), lambda at: _encoded(source, keys[at], at))
+
+
+def _encoded(source: Any, key: str, at: int) -> bytes:
+    """The bytes of a picture's file; where it has none, a PNG."""
+    if isinstance(files := getattr(source, "files", None), PictureFiles):
+        return files.content(key)
+    if isinstance(source, TFRecordSource):
+        return source.encoded(key)
+    pixels = source.read(key) if isinstance(source, DatasetSource) else source.pictures([at])[0]
+    content = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG", compress_level=1)
+    return content.getvalue()
+
+
+def _check_others(folder: Path, name: str, paths: list[Path]) -> None:
+    """Refuse to put a set beside the files of another with its name."""
+    ours = {path.name for path in paths}
+    there = folder.iterdir() if folder.is_dir() else ()
+    parts = [path.name for path in there if (match := SHARD.fullmatch(path.name)) and match["set"] == name]
+    if others := sorted(set(parts) - ours):
+        raise FileError(
+            f"{str(folder)!r} holds {listed(others)} already, of another number of shards: they would be mixed up with "
+            f"the new ones. Remove them, or choose another name than {name!r}."
+        )

@@ -1,0 +1,197 @@
+"""Archives as they were downloaded: unpacked once, into the cache folder.
+
+In: a path that a user gave, which may end at or go on inside a ``.zip``.  Out: the ``Place`` to read from.
+
+Nothing but regular files is ever made, in a folder of its own that gets its name when it is whole; names were checked
+by :mod:`~imgclf.sources.zip_members`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import DatasetError, FileError
+from ..files import cache_folder, open_file, remove_unused, rename_folder, write_json
+from .csv_file import GZIP
+from .paths import Place, printable
+from .zip_members import MAX_RATIO, MAX_UNPACKED, Zip, is_zip
+from .zip_paths import Wanted, find
+
+_LOOK = 2**26  # bytes after which room is looked for again
+_ROOM = 2**28  # bytes that are left free on the disk
+_FILES, _LIST = "files", "files.json"
+
+
+def place_of(given: Path, wanted: Wanted) -> Place:
+    """Where to read what the path *given* means; what is inside an archive is unpacked, if it was not before.
+
+    Raises:
+        DatasetError: the archive is damaged, encrypted, or would do harm; nothing in it is meant, or several things.
+        FileError: it cannot be unpacked into the cache folder: no room, no permission.
+    """
+    archive = next((path for path in (given, *given.parents) if _is_there(path)), None)
+    if archive is None or not is_zip(archive):
+        return Place(given, given)
+    return _in_archive(archive, archive, given.relative_to(archive).parts, wanted)
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether *path* begins as gzip does."""
+    with open_file(path) as file:
+        return file.read(2) == GZIP
+
+
+def unpacked_gzip(path: Path) -> Path:
+    """What gzip has packed, as a file of the cache, where it can be read at any place.
+
+    Raises:
+        DatasetError: it is damaged, or unpacks to more than a hundred times its size and 256 MB.
+        FileError: there is no room.
+    """
+    with open_file(path) as packed:
+        status = os.fstat(packed.fileno())
+        digest = sha256(f"{status.st_size} {status.st_mtime_ns}".encode() + packed.read(2**16))
+        packed.seek(max(0, status.st_size - 2**16))
+        digest.update(packed.read())  # ends in length and checksum of the whole
+        packed.seek(0)
+        folder = _kept([digest.hexdigest(), "gzip"], path, lambda made: _gunzip(packed, path, made / _FILES / "whole"))
+    return folder / _FILES / "whole"
+
+
+def _gunzip(packed: BinaryIO, path: Path, made: Path) -> dict[str, int]:
+    most, size = max(MAX_UNPACKED, MAX_RATIO * os.fstat(packed.fileno()).st_size), 0
+    with made.open("xb") as file, gzip.GzipFile(fileobj=packed) as content:
+        while piece := _piece(content, path):
+            if size % _LOOK < len(piece):
+                _check_room(made.parent, _LOOK)
+            size += file.write(piece)
+            if size > most:
+                what = f"{str(path)!r} unpacks to more than {most:,} bytes"
+                raise DatasetError(f"{what}. If that is right, unpack it yourself.")
+    return {made.name: size}
+
+
+def _piece(content: gzip.GzipFile, path: Path) -> bytes:
+    try:
+        return content.read(2**20)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(f"{str(path)!r} is damaged: {error}. Fetch it again.") from None
+
+
+def _in_archive(archive: Path, shown: Path, parts: tuple[str, ...], wanted: Wanted) -> Place:
+    with _opened(archive, shown) as members:
+        target = find(members.sizes, parts, wanted, shown)
+        name, inner = target.name, shown / target.name
+        if target.rest is None:
+            below = [file for file in members.sizes if not name or file == name or file.startswith(f"{name}/")]
+            folder = _kept([members.digest, name], shown, lambda made: _unpack(members, below, made / _FILES))
+            return Place(folder / _FILES / name, inner)
+        folder = _kept([members.digest, name, "inside"], inner, lambda made: _unpack_inner(members, name, inner, made))
+    return _in_folder(folder, inner, target.rest, wanted)
+
+
+def _in_folder(folder: Path, shown: Path, parts: tuple[str, ...], wanted: Wanted) -> Place:
+    """The same, where the archive *shown* stood in another one, and is unpacked in *folder*."""
+    target = find(_sizes(folder), parts, wanted, shown)
+    path = folder / _FILES / target.name
+    if target.rest is None:
+        return Place(path, shown / target.name)
+    return _in_archive(path, shown / target.name, target.rest, wanted)
+
+
+def _unpack(members: Zip, names: list[str], folder: Path) -> dict[str, int]:
+    """Write the files *names* below *folder*; returns their sizes."""
+    sizes = {name: members.sizes[name] for name in names}
+    made: set[Path] = set()
+    _check_room(folder.parent, sum(sizes.values()))
+    for name in names:
+        path = folder / name
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        with path.open("xb") as file:
+            for piece in members.pieces(name):
+                file.write(piece)
+    return sizes
+
+
+def _unpack_inner(members: Zip, name: str, shown: Path, made: Path) -> dict[str, int]:
+    """Unpack the archive *name* among *members* whole; its own file is gone afterwards."""
+    _unpack(members, [name], made / "inner")
+    with _opened(made / "inner" / name, shown) as inner:
+        sizes = _unpack(inner, list(inner.sizes), made / _FILES)
+    shutil.rmtree(made / "inner")
+    return sizes
+
+
+def _kept(digest_of: list[str], shown: Path, fill: Callable[[Path], dict[str, int]]) -> Path:
+    """The folder of the cache that *fill* once filled for this digest."""
+    digest = sha256("\0".join(digest_of).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    folder = cache_folder() / "unpacked" / digest
+    if _is_whole(folder):
+        with suppress(OSError):
+            os.utime(folder)  # used now: not to be removed soon
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_unused(folder.parent)
+        with tempfile.TemporaryDirectory(prefix=f".{digest}-", dir=folder.parent, ignore_cleanup_errors=True) as place:
+            made = Path(place) / "set"
+            (made / _FILES).mkdir(parents=True)
+            write_json(made / _LIST, fill(made))
+            rename_folder(made, folder, None)  # fails where another process was faster, whose readers are at work
+            if not _is_whole(folder):
+                rename_folder(made, folder, Path(place) / "old")
+        if not _is_whole(folder):
+            raise OSError("what was unpacked is gone again")
+    except OSError as error:
+        raise FileError(
+            f"{printable(str(shown))!r} cannot be unpacked into {str(folder.parent)!r}: {error.strerror or error}. "
+            "Make room there, set IMGCLF_CACHE to another folder, or unpack it yourself and give the folder."
+        ) from error
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all that was unpacked to *folder* is there, by name and size: somebody may have tidied up."""
+    try:
+        return all((folder / _FILES / name).lstat().st_size == size for name, size in _sizes(folder).items())
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    sizes: dict[str, int] = json.loads((folder / _LIST).read_text("utf-8"))
+    return sizes
+
+
+def _check_room(folder: Path, size: int) -> None:
+    if (free := shutil.disk_usage(folder).free) < size + _ROOM:
+        raise OSError(f"{free:,} bytes are free and {size + _ROOM:,} are needed")
+
+
+@contextmanager
+def _opened(archive: Path, shown: Path) -> Iterator[Zip]:
+    try:
+        file = open_file(archive)
+    except OSError as error:
+        raise DatasetError(f"{str(shown)!r} cannot be read: {error.strerror}. Check the path.") from None
+    with file:
+        yield Zip(file, shown)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

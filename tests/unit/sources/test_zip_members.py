@@ -1,0 +1,274 @@
+"""Archives that were made to harm, or are merely damaged: none is unpacked, each says why."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+
+from imgclf.errors import DatasetError
+from imgclf.sources import zip_members
+from imgclf.sources.zip_members import Zip, is_zip
+
+CONTENT = b"some text, some text " * 50
+
+
+def entry(name: str, **fields: int) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo("x")
+    made.filename = name
+    for field, value in fields.items():
+        setattr(made, field, value)
+    return made
+
+
+def packed(path: Path, *entries: zipfile.ZipInfo | str, content: bytes = CONTENT, **options: int) -> Path:
+    with zipfile.ZipFile(path, "w", **options) as file:
+        for each in entries:
+            file.writestr(each, content)
+    return path
+
+
+FILES: list[IO[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def closing():
+    yield
+    while FILES:
+        FILES.pop().close()
+
+
+def opened(path: Path) -> Zip:
+    FILES.append(path.open("rb"))
+    return Zip(FILES[-1], path)
+
+
+def read(path: Path) -> dict[str, bytes]:
+    members = opened(path)
+    return {name: b"".join(members.pieces(name)) for name in members.sizes}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_files_come_as_they_were_packed(tmp_path, method):
+    path = packed(tmp_path / "a.zip", "b/c.txt", "d.txt", compression=method)
+    assert read(path) == {"b/c.txt": CONTENT, "d.txt": CONTENT}
+    assert opened(path).sizes == {"b/c.txt": len(CONTENT), "d.txt": len(CONTENT)}
+
+
+@pytest.mark.parametrize(
+    ("content", "yes"), [(b"PK\3\4", True), (b"PK\5\6", True), (b"PK", False), (b"", False), (b"\x1f\x8b", False)]
+)
+def test_what_begins_as_an_archive(tmp_path, content, yes):
+    (tmp_path / "a").write_bytes(content)
+    assert is_zip(tmp_path / "a") is yes
+
+
+def test_no_file_is_no_archive(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert not any(is_zip(path) for path in (tmp_path, tmp_path / "pipe", tmp_path / "gone", Path("/dev/zero")))
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    names = ("a.jpg", ".DS_Store", "__MACOSX/._a.jpg", "b/.c/d.jpg", "b/Thumbs.db", "b/", "e/f.jpg")
+    assert list(opened(packed(tmp_path / "a.zip", *names)).sizes) == ["a.jpg", "e/f.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("고양이/1.jpg", "고양이/1.jpg"), ("caf\xe9.jpg", "caf\xe9.jpg")],
+)
+def test_names_of_all_languages(tmp_path, name, kept):
+    assert list(opened(packed(tmp_path / "a.zip", name)).sizes) == [kept]
+
+
+def test_utf_8_that_does_not_say_so(tmp_path):
+    """As macOS packs: the flag is not set, and the name is UTF-8 all the same."""
+    content = packed(tmp_path / "a.zip", "고양이.jpg").read_bytes()
+    for magic, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = content.index(magic) + place
+        content = content[:at] + struct.pack("<H", 0) + content[at + 2 :]
+    (tmp_path / "a.zip").write_bytes(content)
+    assert read(tmp_path / "a.zip") == {"고양이.jpg": CONTENT}
+
+
+LINK = entry("a.jpg", external_attr=(stat.S_IFLNK | 0o777) << 16, create_system=3)
+EVIL = [
+    *((entry(name), "leads elsewhere") for name in (
+        "../a.jpg", "b/../../a.jpg", "..", "/etc/passwd", "//a.jpg", "C:/a.jpg", "c:a.jpg", "..\\a.jpg", "b\\a.jpg",
+        "\\\\host\\a.jpg", "./a.jpg", "b//a.jpg", "b/./a.jpg", "\n/../a.jpg", "",
+    )),
+    (entry("a" * 3000), "too long or too deep"),
+    (entry("a/" * 60 + "b"), "too long or too deep"),
+    (LINK, "is a link"),
+    (entry("a.jpg", external_attr=(stat.S_IFIFO | 0o666) << 16, create_system=3), "no regular file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("member", "told"), EVIL, ids=[repr(each[0].filename[:30]) for each in EVIL])
+def test_members_that_are_no_honest_files(tmp_path, member, told):
+    path = packed(tmp_path / "a.zip", "good.jpg", member)
+    with pytest.raises(DatasetError, match=rf"1 files that are not unpacked.*Unpack it yourself[\s\S]*{told}"):
+        opened(path)
+
+
+def test_all_of_them_at_once_and_few_are_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"has 9 files that are not unpacked") as caught:
+        opened(packed(tmp_path / "a.zip", *(f"../{i}" for i in range(9))))
+    assert "'../4' is" in str(caught.value)
+    assert "and 4 more" in str(caught.value)
+    assert all(c.isprintable() or c == "\n" for c in str(caught.value))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "a/b"), ("a/b/c", "a/b")])
+def test_two_files_of_one_name(tmp_path, names):
+    with pytest.raises(DatasetError, match="stands there twice"):
+        opened(packed(tmp_path / "a.zip", *names))
+
+
+def flagged(path: Path, flag: int, method: int | None = None) -> Path:
+    """The archive with another flag, and another way of packing, in both headers of its file."""
+    content = bytearray(packed(path, "a.jpg").read_bytes())
+    for magic, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = content.index(magic) + place
+        content[at : at + 2] = struct.pack("<H", flag)
+        if method is not None:
+            content[at + 2 : at + 4] = struct.pack("<H", method)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x41])
+def test_an_encrypted_archive(tmp_path, flag):
+    with pytest.raises(DatasetError, match=r"'a\.jpg' is encrypted"):
+        opened(flagged(tmp_path / "a.zip", flag))
+
+
+@pytest.mark.parametrize("method", [9, 93, 99])
+def test_ways_of_packing_that_are_not_read(tmp_path, method):
+    with pytest.raises(DatasetError, match=rf"packed in a way that is not read \({method}\)"):
+        opened(flagged(tmp_path / "a.zip", 0, method))
+
+
+def test_a_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED", 100_000)
+    content = bytes(1_000_000)
+    path = packed(tmp_path / "a.zip", "a", "b", content=content, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size * zip_members.MAX_RATIO < 2 * len(content)
+    with pytest.raises(DatasetError, match=r"would unpack to 2,000,000, as archives do that are made to fill a disk"):
+        opened(path)
+    assert len(read(packed(tmp_path / "b.zip", "a", "b", content=content))) == 2  # large, and so is the archive
+
+
+def test_a_bomb_that_lies_about_its_size(tmp_path):
+    """What is read never passes what the archive says, and that it said so is noticed."""
+    content = bytearray(packed(tmp_path / "a.zip", "a", content=bytes(500_000), compression=8).read_bytes())
+    for magic, place in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
+        at = content.index(magic) + place
+        content[at : at + 4] = struct.pack("<I", 10)
+    (tmp_path / "a.zip").write_bytes(content)
+    members, got = opened(tmp_path / "a.zip"), []
+    with pytest.raises(DatasetError, match="damaged: Bad CRC"):
+        got.extend(members.pieces("a"))
+    assert sum(map(len, got)) <= 10
+
+
+def test_files_that_share_their_bytes(tmp_path):
+    """Thousands of entries of one content, as the densest bombs have them."""
+    packed(tmp_path / "a.zip", "a", content=bytes(10_000_000), compression=8)
+    content = (tmp_path / "a.zip").read_bytes()
+    head = content[: content.index(b"PK\1\2")]
+    central = content[content.index(b"PK\1\2") : content.index(b"PK\5\6")]
+    many = b"".join(central[:46] + bytes([65 + i % 26]) + central[47:] for i in range(26)) * 40
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1040, 1040, len(many), len(head), 0)
+    (tmp_path / "a.zip").write_bytes(head + many + end)
+    with pytest.raises(DatasetError, match=r"fill a disk|Unpack it yourself|damaged"):
+        opened(tmp_path / "a.zip")
+
+
+def test_more_files_than_an_honest_archive_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_members, "MAX_MEMBERS", 3)
+    assert len(opened(packed(tmp_path / "a.zip", *"abc")).sizes) == 3
+    with pytest.raises(DatasetError, match=r"holds 4 files, more than 3\. Unpack it yourself"):
+        opened(packed(tmp_path / "a.zip", *"abcd"))
+
+
+@pytest.mark.parametrize("comment", [b"", b"PK\5\6 a comment", b"x" * 60_000])
+def test_a_list_that_would_fill_the_memory_is_not_read(tmp_path, monkeypatch, comment):
+    path = packed(tmp_path / "a.zip", *"abc")
+    with zipfile.ZipFile(path, "a") as file:
+        file.comment = comment
+    monkeypatch.setattr(zip_members, "MAX_TABLE", 100)
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it was read"))
+    if comment.startswith(b"PK"):
+        monkeypatch.undo()  # an end within the comment: zipfile looks there too, and refuses
+        with pytest.raises(DatasetError, match="damaged"):
+            opened(path)
+        return
+    with pytest.raises(DatasetError, match=r"list of files of 141 bytes\. Unpack it yourself"):
+        opened(path)
+
+
+def test_the_list_of_a_huge_archive_is_not_read_either(tmp_path, monkeypatch):
+    """Archives above 4 GiB have another end before the end, whose numbers count."""
+    content = packed(tmp_path / "a.zip", "a").read_bytes()
+    at = content.index(b"PK\5\6")
+    start = content.index(b"PK\1\2")
+    big = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, at - start, start)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
+    (tmp_path / "a.zip").write_bytes(content[:at] + big + locator + content[at:])
+    assert read(tmp_path / "a.zip") == {"a": CONTENT}
+    monkeypatch.setattr(zip_members, "MAX_TABLE", 10)
+    with pytest.raises(DatasetError, match=r"list of files of 47 bytes"):
+        opened(tmp_path / "a.zip")
+
+
+def test_every_cut_is_noticed(tmp_path):
+    whole = packed(tmp_path / "a.zip", "a", "b", compression=8).read_bytes()
+    for length in range(4, len(whole)):
+        (tmp_path / "b.zip").write_bytes(whole[:length])
+        with pytest.raises(DatasetError, match=r"damaged.*Fetch the archive again"):
+            read(tmp_path / "b.zip")
+
+
+def test_every_turned_byte_is_noticed_or_harmless(tmp_path):
+    whole = packed(tmp_path / "a.zip", "aaaa", "bbbb", compression=8).read_bytes()
+    told = 0
+    for at in range(4, len(whole)):
+        (tmp_path / "b.zip").write_bytes(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :])
+        try:
+            found = read(tmp_path / "b.zip")
+        except DatasetError as error:
+            told += "Fetch" in str(error) or "Unpack" in str(error)
+            continue
+        assert all(content == CONTENT for content in found.values()), at
+    assert told > 100
+
+
+def test_noise_behind_the_magic(tmp_path):
+    rng = np.random.default_rng(0)
+    for length in (0, 10, 30, 1000):
+        (tmp_path / "a.zip").write_bytes(b"PK\3\4" + rng.bytes(length) + b"PK\5\6" + rng.bytes(18))
+        with pytest.raises(DatasetError, match="damaged"):
+            read(tmp_path / "a.zip")
+
+
+def test_another_archive_has_another_digest(tmp_path):
+    first = packed(tmp_path / "a.zip", "a")
+    same = tmp_path / "b.zip"
+    same.write_bytes(first.read_bytes())
+    os.utime(same, ns=(0, first.stat().st_mtime_ns))
+    assert opened(same).digest == opened(first).digest
+    os.utime(same, ns=(0, 0))
+    assert opened(same).digest != opened(first).digest
+    other = packed(tmp_path / "c.zip", "a", content=CONTENT[::-1])
+    os.utime(other, ns=(0, first.stat().st_mtime_ns))
+    assert zlib.crc32(CONTENT) != zlib.crc32(CONTENT[::-1])
+    assert opened(other).digest != opened(first).digest
