@@ -261,7 +261,12 @@ def _heat_legend(figure: Figure, alpha: float) -> None:
     from matplotlib.colors import Normalize
 
     shown = ScalarMappable(Normalize(0, 1), _HEAT)
-    figure.colorbar(shown, ax=figure.axes, label="share of each map's maximum", alpha=alpha, shrink=0.9, aspect=30)
+    width, height = figure.get_size_inches()  # the bar has 0.15 by at most 6 inches, whatever the figure has
+    shrink = min(0.9, 6 / height)
+    size = {"shrink": shrink, "aspect": shrink * height / 0.15, "fraction": 0.2 / width, "pad": 0.1 / width}
+    bar = figure.colorbar(shown, ax=figure.axes, alpha=alpha, **size)
+    bar.set_label("share of each map's maximum", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
 
 
 def _mosaic(maps: npt.NDArray[np.floating[Any]], columns: int) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgclf.plots import confusion_matrix, counts, curves, image_grid
+from imgclf.plots import confusion_matrix, counts, curves, heatmap_rows, image_grid
 
 
 def drawn(figure):
@@ -45,3 +45,17 @@ def test_counts_are_bars():
     axis = drawn(counts({"cat": 3, "dog": 5})).axes[0]
     assert [bar.get_height() for bar in axis.patches] == [3, 5]
     assert [text.get_text() for text in axis.texts] == ["3", "5"]
+
+
+@pytest.mark.parametrize(("pictures", "layers"), [(1, 1), (2, 3), (4, 13)])
+def test_the_legend_of_heat_maps_is_as_thin_beside_many_pictures_and_not_cut_beside_one(pictures, layers):
+    images = np.full((pictures, 8, 8, 3), 99, np.uint8)
+    names = [f"conv{i}" for i in range(layers)]
+    blank = dict.fromkeys(names, [False] * pictures)
+    figure = drawn(heatmap_rows(images, dict.fromkeys(names, images), titles=["a\nb\nc\nd"] * pictures, blank=blank))
+    bar = figure.axes[-1]
+    box, label = bar.get_window_extent(), bar.yaxis.label.get_window_extent()
+    assert 0.05 < box.width / figure.dpi < 0.2
+    assert box.height / figure.dpi < 6.1
+    assert label.y0 >= 0
+    assert label.y1 <= figure.bbox.height
