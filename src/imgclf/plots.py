@@ -65,12 +65,15 @@ def curves(history: Mapping[str, Sequence[float]], best_epoch: int | None = None
         for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "-o")):
             values = history.get(key, ())
             if len(values):
-                axis.plot(range(1, len(values) + 1), values, style, label=label, markersize=3)
+                seen = style if len(values) > 1 else "o"  # a line of one point is not
+                axis.plot(range(1, len(values) + 1), values, seen, label=label, markersize=3)
         if best_epoch is not None:
             axis.axvline(best_epoch, color="0.6", linestyle=":", label=f"best epoch ({best_epoch})")
         axis.set_xlabel("epoch")
         axis.set_ylabel(name)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        if max(map(len, history.values()), default=0) == 1:
+            axis.set_xlim(0.4, 1.6)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(frameon=False)

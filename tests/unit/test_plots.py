@@ -33,6 +33,13 @@ def test_curves_show_both_sets_and_the_best_epoch():
     assert len(drawn(curves({"loss": [1.0]})).axes[0].lines) == 1
 
 
+def test_curves_of_one_epoch_are_points_at_epoch_one():
+    for axis in drawn(curves({"loss": [3.0], "val_loss": [2.0], "accuracy": [0.5], "val_accuracy": [0.4]}, 1)).axes:
+        assert [line.get_marker() for line in axis.lines[:2]] == ["o", "o"]
+        low, high = axis.get_xlim()
+        assert [tick for tick in axis.get_xticks() if low < tick < high] == [1]
+
+
 @pytest.mark.parametrize(("k", "written"), [(2, 4), (10, 100), (31, 0)])
 def test_a_confusion_matrix_writes_its_counts(k, written):
     axis = drawn(confusion_matrix(np.eye(k, dtype=int) * 1234, [f"class {i}" for i in range(k)])).axes[0]
