@@ -34,7 +34,7 @@ benchmarks.documents_page` makes the page, and a test fails where the two differ
 Where several seeds were trained, a figure is their mean ± standard deviation. Below an accuracy stands its 95 %
 interval (Wilson 1927) for one run on so many pictures: what another sample of pictures could have given.
 """
-_NONE = "Not trained yet on this commit's machine: no result is kept."
+_NONE = "Not trained on the photographs yet: no result is kept."
 
 
 def held(folder: Path = RESULTS) -> dict[str, list[dict[str, Any]]]:
@@ -98,6 +98,21 @@ def _found(claim: Claim, runs: Sequence[Mapping[str, Any]]) -> str:
         low, high = wilson_interval(round(mean(values) * pictures), pictures)
         text += f"<br>{low:.4f} to {high:.4f}"
     return text
+
+
+def expected(document: Document, runs: Sequence[Mapping[str, Any]]) -> str:
+    """What the head of the document's example promises: its accuracies with their intervals, and the minutes."""
+    said, minutes = [], 0.0
+    for recipe, claims in document.claims.items():
+        found = [run for run in runs if run["recipe"] == recipe]
+        if not found:
+            return "see docs: The five documents"
+        judged = [claim for claim in claims if claim.pictures == "test"] or claims
+        figure = _found(judged[0], found).replace("**", "").replace("<br>", " (")
+        said.append(f"{recipe} {figure})")
+        minutes += mean(run["seconds"] for run in found) / 60
+    part = "validation" if judged[0].pictures == "validation" else "test"
+    return f"{', '.join(said)} of the {part} pictures; {minutes:.0f} minutes in all on two busy cores"
 
 
 def digest(run: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@
 Network ``mnist_cnn`` at 28×28, batch 32, RMSprop, rotation 10°, shifts and zoom 0.1; early stopping after 5 epochs
 without a better validation loss, the best epoch kept; 100 epochs at most, one with ``--fast``.
 
-Expected on MNIST: see docs: The five documents.  The digits of 8×8: half a minute on two cores.
+Expected on MNIST: mnist_csv 0.9909 ± 0.0004 (0.9888 to 0.9926) of the test pictures; 6 minutes in all on two busy
+cores.  The digits of 8×8: half a minute on two cores.
 """
 
 import argparse

@@ -9,7 +9,8 @@ with ``--fast``; one dense layer of 256 in place of the two of 4,096, unless ``-
 the same network after one epoch of 6 pictures whose labels are exchanged.  Drawn pictures: 10 epochs of 60
 steps, without augmentation.
 
-Expected on the photographs: see docs: The five documents.  Drawn: three minutes on two cores.
+Expected on the photographs: vgg16_accurate 0.7470 (0.7191 to 0.7730), vgg16_control 0.4970 ± 0.0236 (0.4661 to
+0.5279) of the test pictures; 61 minutes in all on two busy cores.  Drawn: three minutes on two cores.
 """
 
 import argparse

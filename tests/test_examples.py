@@ -92,7 +92,6 @@ def test_an_example_begins_with_what_it_is_and_how_to_run_it(name):
     title, blank, command = text.split("\n")[:3]
     assert re.fullmatch(r'"""[A-Z].*\(document 00[0-4]\)\.', title)
     assert (blank, command.split()[:2]) == ("", ["python", f"examples/{name}.py"])
-    assert "see docs: The five documents" in text
     for option in ("--data", "--out", "--fast"):
         assert f'"{option}"' in text
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from benchmarks import claims, documents, documents_page
 
 from imgclf import recipes
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_the_page_is_up_to_date():
@@ -20,6 +23,14 @@ def test_the_curves_are_up_to_date():
     assert {path.stem for path in documents_page.CURVES.glob("*.svg")} == set(drawn)
     for recipe, run in drawn.items():
         assert documents_page.digest(run) in (documents_page.CURVES / f"{recipe}.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", claims.DOCUMENTS, ids=lambda document: document.name)
+def test_the_example_promises_what_was_found(document):
+    """Copy the sentence into the head of the example where this fails."""
+    head = (EXAMPLES / f"{document.name}.py").read_text(encoding="utf-8").split('"""')[1]
+    runs = documents_page.held().get(document.name, ())
+    assert documents_page.expected(document, runs) in " ".join(head.split())
 
 
 def test_every_recipe_is_on_the_page_once():
