@@ -306,7 +306,13 @@ def _compiled_tensorflow(fn: Pass, like: Mapping[str, Any]) -> Run:
 
     # One graph for any number of pictures, so nothing is padded.  It refers to the variables themselves.
     anything = {name: tf.TensorSpec((None, *array.shape[1:]), array.dtype) for name, array in like.items()}
-    return tf.function(lambda arrays: fn(arrays, ()), input_signature=[anything], autograph=False)  # type: ignore[no-any-return]
+    run = tf.function(lambda arrays: fn(arrays, ()), input_signature=[anything], autograph=False)
+
+    def traced(arrays: Mapping[str, Any]) -> Any:
+        # Not run(arrays), where TensorFlow warns of retracing: it takes the graphs of all explainers for one function.
+        return run.get_concrete_function()(arrays)
+
+    return traced
 
 
 def _compiled_jax(fn: Pass, variables: Sequence[Any]) -> Run:

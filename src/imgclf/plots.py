@@ -65,12 +65,15 @@ def curves(history: Mapping[str, Sequence[float]], best_epoch: int | None = None
         for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "-o")):
             values = history.get(key, ())
             if len(values):
-                axis.plot(range(1, len(values) + 1), values, style, label=label, markersize=3)
+                seen = style if len(values) > 1 else "o"  # a line of one point is not
+                axis.plot(range(1, len(values) + 1), values, seen, label=label, markersize=3)
         if best_epoch is not None:
             axis.axvline(best_epoch, color="0.6", linestyle=":", label=f"best epoch ({best_epoch})")
         axis.set_xlabel("epoch")
         axis.set_ylabel(name)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        if max(map(len, history.values()), default=0) == 1:
+            axis.set_xlim(0.4, 1.6)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(frameon=False)
@@ -261,7 +264,12 @@ def _heat_legend(figure: Figure, alpha: float) -> None:
     from matplotlib.colors import Normalize
 
     shown = ScalarMappable(Normalize(0, 1), _HEAT)
-    figure.colorbar(shown, ax=figure.axes, label="share of each map's maximum", alpha=alpha, shrink=0.9, aspect=30)
+    width, height = figure.get_size_inches()  # the bar has 0.15 by at most 6 inches, whatever the figure has
+    shrink = min(0.9, 6 / height)
+    size = {"shrink": shrink, "aspect": shrink * height / 0.15, "fraction": 0.2 / width, "pad": 0.1 / width}
+    bar = figure.colorbar(shown, ax=figure.axes, alpha=alpha, **size)
+    bar.set_label("share of each map's maximum", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
 
 
 def _mosaic(maps: npt.NDArray[np.floating[Any]], columns: int) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgclf.plots import confusion_matrix, counts, curves, image_grid
+from imgclf.plots import confusion_matrix, counts, curves, heatmap_rows, image_grid
 
 
 def drawn(figure):
@@ -33,6 +33,13 @@ def test_curves_show_both_sets_and_the_best_epoch():
     assert len(drawn(curves({"loss": [1.0]})).axes[0].lines) == 1
 
 
+def test_curves_of_one_epoch_are_points_at_epoch_one():
+    for axis in drawn(curves({"loss": [3.0], "val_loss": [2.0], "accuracy": [0.5], "val_accuracy": [0.4]}, 1)).axes:
+        assert [line.get_marker() for line in axis.lines[:2]] == ["o", "o"]
+        low, high = axis.get_xlim()
+        assert [tick for tick in axis.get_xticks() if low < tick < high] == [1]
+
+
 @pytest.mark.parametrize(("k", "written"), [(2, 4), (10, 100), (31, 0)])
 def test_a_confusion_matrix_writes_its_counts(k, written):
     axis = drawn(confusion_matrix(np.eye(k, dtype=int) * 1234, [f"class {i}" for i in range(k)])).axes[0]
@@ -45,3 +52,17 @@ def test_counts_are_bars():
     axis = drawn(counts({"cat": 3, "dog": 5})).axes[0]
     assert [bar.get_height() for bar in axis.patches] == [3, 5]
     assert [text.get_text() for text in axis.texts] == ["3", "5"]
+
+
+@pytest.mark.parametrize(("pictures", "layers"), [(1, 1), (2, 3), (4, 13)])
+def test_the_legend_of_heat_maps_is_as_thin_beside_many_pictures_and_not_cut_beside_one(pictures, layers):
+    images = np.full((pictures, 8, 8, 3), 99, np.uint8)
+    names = [f"conv{i}" for i in range(layers)]
+    blank = dict.fromkeys(names, [False] * pictures)
+    figure = drawn(heatmap_rows(images, dict.fromkeys(names, images), titles=["a\nb\nc\nd"] * pictures, blank=blank))
+    bar = figure.axes[-1]
+    box, label = bar.get_window_extent(), bar.yaxis.label.get_window_extent()
+    assert 0.05 < box.width / figure.dpi < 0.2
+    assert box.height / figure.dpi < 6.1
+    assert label.y0 >= 0
+    assert label.y1 <= figure.bbox.height

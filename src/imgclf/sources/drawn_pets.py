@@ -111,7 +111,13 @@ class DrawnPets:
         parts = ["DrawnPets", self.count, self.seed, self.image_size, DRAWING_VERSION, pillow_version, np.__version__]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def write(self, folder: str | os.PathLike[str], layout: Layout = "filenames") -> Path:
+    def write(
+        self,
+        folder: str | os.PathLike[str],
+        layout: Layout = "filenames",
+        *,
+        class_folders: tuple[str, str] = ("cat", "dog"),
+    ) -> Path:
         """Write all pictures as PNG files into *folder*, which is made where missing; returns its path.
 
         Files of the same names are overwritten, others stay.
@@ -120,25 +126,27 @@ class DrawnPets:
             folder: Where to.
             layout: ``"filenames"``: ``cat.0.png``, the label in the name.  ``"folders"``: ``cat/cat.0.png``.
                 ``"unlabelled"``: ``1.png``, ``2.png``, … with the classes shuffled by the seed.
+            class_folders: The folders of ``"folders"``, cats' first, such as ``("cats", "dogs")``.
 
         Raises:
-            OptionError: an unknown layout.
+            OptionError: an unknown layout, or folders that are not two names.
         """
         if layout not in get_args(Layout):
             raise OptionError(f"layout is {layout!r}. Give one of {', '.join(map(repr, get_args(Layout)))}.")
+        folders = _checked_folders(class_folders)
         root = Path(folder)
-        for key, name in self._file_names(layout):
+        for key, name in self._file_names(layout, folders):
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(self.read(key)).save(path, compress_level=1)  # grain hardly shrinks further
         return root
 
-    def _file_names(self, layout: Layout) -> list[tuple[str, str]]:
+    def _file_names(self, layout: Layout, folders: dict[str, str]) -> list[tuple[str, str]]:
         keys = [str(key) for key in self.samples().keys]
         if layout == "filenames":
             return [(key, key) for key in keys]
         if layout == "folders":
-            return [(key, f"{key.split('.')[0]}/{key}") for key in keys]
+            return [(key, f"{folders[key.split('.')[0]]}/{key}") for key in keys]
         order = np.random.default_rng(self.seed).permutation(len(keys))
         return [(keys[index], f"{place}.png") for place, index in enumerate(order, start=1)]
 
@@ -155,6 +163,18 @@ class DrawnPets:
             )
         kind: Kind = "cat" if match[1] == "cat" else "dog"
         return kind, (self.seed, self.class_names.index(kind), int(match[2]))
+
+
+def _checked_folders(given: tuple[str, str]) -> dict[str, str]:
+    """Kind → the folder of its pictures, below the one that is written to."""
+    names = () if isinstance(given, str) else tuple(given)
+    plain = all(isinstance(name, str) and name not in ("", "..") and Path(name).name == name for name in names)
+    if not plain or len(names) != 2 or len({name.casefold() for name in names}) != 2:
+        raise OptionError(
+            f"class_folders are {given!r}; expected a folder's name for the cats and another for the dogs. "
+            "Give two, such as ('cats', 'dogs')."
+        )
+    return dict(zip(get_args(Kind), names, strict=True))
 
 
 def _is_whole(value: object) -> bool:

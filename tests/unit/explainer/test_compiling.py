@@ -1,5 +1,6 @@
 """Compiled passes say what the eager ones say, see what changes, and fall back in silence where they cannot be made."""
 
+import logging
 from types import SimpleNamespace
 
 import keras
@@ -320,3 +321,19 @@ def test_few_numbers_of_pictures_are_compiled(softmax_model, images):
         assert np.array_equal(compiler.run("one more", fn, {"images": x})["x"], x + np.float32(1))
     expected = {"tensorflow": [None], "jax": [1, 8, 11], "torch": [1, 2, 3, 5, 8, 11]}
     assert traces == expected[keras.backend.backend()]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is TensorFlow that warns")
+def test_many_explainers_do_not_make_tensorflow_warn_of_retracing(images, shape_of):
+    said = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("tensorflow").addHandler(handler)
+    try:
+        for _ in range(4):
+            explainer = Explainer(shape_of("functional_softmax"))
+            explainer.grad_cam(images)
+            explainer.grad_cam(images, layers="maps")
+    finally:
+        logging.getLogger("tensorflow").removeHandler(handler)
+    assert said == []

@@ -4,6 +4,7 @@ Two networks trained by tests/unit/data/make_pet_walls.py; the game is that of Z
 with the tolerance scaled from its 15 pixels.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,19 @@ def test_a_network_of_shuffled_labels_points_nowhere(hung, record_property):
     found = pointing(of("shuffled", hung[0].shape[1]), hung, "grad_cam")
     record_property("measured", found)
     assert np.mean(list(found.values())) <= 0.20
+
+
+@pytest.mark.parametrize("how", ["mixed_bfloat16", "int8"])
+def test_a_network_of_fewer_bits_points_alike(hung, how, in_policy):
+    images, side = hung[0][:16], hung[0].shape[1]
+    exact = of("good", side).grad_cam(images, "cat", "last").maps["last"]
+    with in_policy(how if how != "int8" else "float32"):
+        explainer = of("good", side)
+    if how == "int8":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of every layer that has nothing to quantise
+            explainer.model.quantize("int8")
+        assert any(str(weight.dtype) == "int8" for weight in explainer.model.weights)
+    found = explainer.grad_cam(images, "cat", "last").maps["last"]
+    assert not np.array_equal(found, exact)
+    assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] >= 0.99

@@ -16,6 +16,7 @@ from imgclf.images import read_image
 from imgclf.sources.base import DatasetSource
 from imgclf.sources.drawing import draw_mask, draw_pet
 from imgclf.sources.drawn_pets import DrawnPets
+from imgclf.sources.folder import FolderSource
 
 
 def pictures(pets: DrawnPets) -> tuple[np.ndarray, np.ndarray]:
@@ -144,6 +145,35 @@ def test_folders_layout_is_one_folder_per_class(tmp_path: Path) -> None:
     pets.write(tmp_path, "folders")
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
     assert found == ["cat/cat.0.png", "cat/cat.1.png", "dog/dog.0.png", "dog/dog.1.png"]
+
+
+def test_class_folders_are_called_as_wanted(tmp_path: Path) -> None:
+    pets = DrawnPets(4, image_size=(32, 32))
+    pets.write(tmp_path / "train", "folders", class_folders=("cats", "dogs"))
+    source = FolderSource(tmp_path / "train", class_names=("cats", "dogs"))
+    assert source.samples().keys.tolist() == ["cats/cat.0.png", "cats/cat.1.png", "dogs/dog.0.png", "dogs/dog.1.png"]
+    np.testing.assert_array_equal(source.read("dogs/dog.1.png"), pets.read("dog.1.png"))
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        "ab",
+        (),
+        ("cats",),
+        ("a", "b", "c"),
+        ("pets", "Pets"),
+        ("../cats", "dogs"),
+        ("cats", "/dogs"),
+        ("", "b"),
+        ("..", "b"),
+        (1, 2),
+    ],
+)
+def test_class_folders_are_two_names(tmp_path: Path, folders: tuple[str, str]) -> None:
+    with pytest.raises(OptionError, match=r"class_folders are .* Give two, such as \('cats', 'dogs'\)"):
+        DrawnPets(2).write(tmp_path / "pets", "folders", class_folders=folders)
+    assert not (tmp_path / "pets").exists()
 
 
 def test_unlabelled_layout_shuffles_the_classes_and_is_reproducible(tmp_path: Path) -> None:
