@@ -17,7 +17,7 @@ HEAD = """\
 
 The same training in both precisions, with the same seeds, and so the same first weights and the same order of pictures.
 The classifier that comes out is float32 in both cases; it is the best epoch by validation accuracy, and the test set
-is looked at once. Each pair of columns is float32, then bfloat16. Written by `python benchmarks/precision.py DATA`.
+is looked at once. Each pair of columns is float32, then bfloat16. Written by `python -m benchmarks.precision DATA`.
 
 | document | seed | test accuracy | | lowest validation loss | | CPU-seconds | |
 |---|---|---|---|---|---|---|---|

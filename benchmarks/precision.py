@@ -1,6 +1,6 @@
 """Is training in bfloat16 as accurate as in float32?  Documents 003 and 004, both precisions, the same seeds.
 
-    python benchmarks/precision.py ../shared/data --out docs/results/precision.json
+    python -m benchmarks.precision DATA
 
 One row per run, written as it ends; a run that is in the file is not done again, so the command may be broken off.
 """
@@ -17,12 +17,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from imgclf import CsvPixelsSource, Dataset, FolderSource, Trainer
+from imgclf import Trainer, recipes
 from imgclf._backend import threads, versions
 from imgclf.files import write_json
 
+from .documents import RESULTS, WORK, Parts, by_folder, digits
+
 PRECISIONS = ("float32", "mixed_bfloat16")
-Parts = tuple[Dataset, Dataset, Dataset]
 
 
 @dataclass(frozen=True)
@@ -30,44 +31,24 @@ class Document:
     """A document's training, and where its pictures come from: training, validation and test set for a seed."""
 
     recipe: Trainer
-    parts: Callable[[Path, int], Parts]
+    parts: Callable[[Path, Path, int], Parts]
 
 
-def pets(root: Path, seed: int) -> Parts:
-    """The document's own 2,000, 1,000 and 1,000 photographs; the seed changes nothing here."""
-    del seed
-    folders = [FolderSource(root / "dogs_vs_cats" / name) for name in ("train", "validation", "test")]
-    train, validation, test = (Dataset.load(folder, image_size=(150, 150), progress=False) for folder in folders)
-    return train, validation, test
-
-
-def digits(root: Path, seed: int) -> Parts:
-    """60,000 digits, split 80/20, and the 10,000 of the test set."""
-    train, test = (
-        Dataset.load(CsvPixelsSource(root / "mnist" / f"{name}.csv.gz"), progress=False) for name in ("train", "test")
-    )
-    train, validation = train.split(validation=0.2, seed=seed, duplicates="ignore")
-    return train, validation, test
-
-
-_BOOK = Trainer("small_cnn", optimizer="rmsprop", learning_rate=1e-4, batch_size=20, epochs=20)
 DOCUMENTS = {
-    "003 plain": Document(_BOOK, pets),
-    "003 augmented": Document(
-        replace(_BOOK, options={"dropout": 0.5}, augmentation="book", batch_size=32, epochs=30, steps_per_epoch=100),
-        pets,
-    ),
-    "004": Document(Trainer("mnist_cnn", optimizer="rmsprop", batch_size=32, epochs=5), digits),
+    "003 plain": Document(recipes.get("small_data_plain", epochs=20), by_folder(150)),
+    "003 augmented": Document(recipes.get("small_data_augmented", epochs=30), by_folder(150)),
+    "004": Document(recipes.get("mnist_csv", epochs=5, augmentation=None, early_stopping_patience=None), digits),
 }
 
 
 def run(document: Document, root: Path, seed: int, precision: str) -> dict[str, object]:
     """One training, and what came of it."""
-    train, validation, test = document.parts(root, seed)
+    train, validation, test = document.parts(root, WORK, seed)
     started, used = time.perf_counter(), time.process_time()
     trainer = replace(document.recipe, seed=seed, precision=precision)
     trained = trainer.fit(train, validation, verbose=0)
     seconds, cpu = time.perf_counter() - started, time.process_time() - used
+    assert test is not None, "a document without a test set"
     evaluated = trained.classifier.evaluate(test)
     return {
         "seconds": round(seconds, 1),
@@ -86,7 +67,7 @@ def main() -> None:
     """Run what is not in the file yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/precision.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "precision.json")
     parser.add_argument("--documents", nargs="+", choices=list(DOCUMENTS), default=list(DOCUMENTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, help="fewer epochs, to try the script")

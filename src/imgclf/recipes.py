@@ -1,4 +1,4 @@
-"""The five documents' trainings as ready ``Trainer``s, by name.
+"""The five documents' trainings, each a ready ``Trainer``, by name.
 
 In: a name.  Out: a ``Trainer``; ``dataclasses.replace`` changes what you want changed.
 """

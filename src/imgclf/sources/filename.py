@@ -9,19 +9,18 @@ from typing import Literal, final, get_args
 import numpy as np
 
 from ..errors import DatasetError, OptionError, listed
-from ..images import ImageSpec, Pixels
 from .base import Samples
 from .class_names import given_names, labels_of
 from .folder import no_pictures
 from .listing import Ignored, list_pictures, warn_of_left_out
 from .patterns import Pattern, classes_of, ends_like_a_file
-from .picture_files import PictureFiles
+from .picture_files import FileSource, PictureFiles
 
 OnMismatch = Literal["error", "skip"]
 
 
 @final
-class FilenameSource:
+class FilenameSource(FileSource):
     r"""The pictures of a folder, each labelled by its own name: ``cat.0.jpg`` is a cat.
 
     Subfolders are listed too; only a file's own name tells its class.  The folder is listed once, here; nothing is
@@ -95,18 +94,6 @@ class FilenameSource:
     def samples(self) -> Samples:
         """The pictures' keys and labels, in natural order of the keys."""
         return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
-
-    def read(self, key: str) -> Pixels:
-        """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
-        return self.files.read(key)
-
-    def prepare(self, key: str, spec: ImageSpec) -> Pixels:
-        """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
-        return self.files.prepare(key, spec)
-
-    def fingerprint(self) -> str:
-        """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
-        return self.files.digest()
 
     def _leave_out(self, mismatched: list[str], on_mismatch: OnMismatch, pattern: Pattern | None) -> None:
         every = len(mismatched) == len(self.files)

@@ -14,13 +14,13 @@ from typing import final
 import numpy as np
 
 from ..errors import DatasetError, listed
-from ..images import IMAGE_SUFFIXES, ImageSpec, Pixels
+from ..images import IMAGE_SUFFIXES
 from ..tables import visible
 from .base import Samples
 from .class_names import check_spelling, given_names
 from .listing import NO_PICTURE, Ignored, Listing, list_pictures, warn_of_left_out
 from .names import natural
-from .picture_files import PictureFiles
+from .picture_files import FileSource, PictureFiles
 
 _PART_OF = {  # which part of a set a word in a folder's name says
     **dict.fromkeys(("train", "training"), "train"),
@@ -33,7 +33,7 @@ _BESIDES = frozenset({"set", "sets", "data", "dataset", "images", "image", "imgs
 
 
 @final
-class FolderSource:
+class FolderSource(FileSource):
     r"""The pictures of a folder that holds one folder per class.
 
     Below a class folder every picture counts, however deep.  The folder is listed once, here; nothing is decoded
@@ -89,18 +89,6 @@ class FolderSource:
         position = {name: label for label, name in enumerate(self.class_names)}
         labels = [position[key.partition("/")[0]] for key in self.files]
         return Samples(keys=np.array(list(self.files)), labels=np.array(labels, np.int32))
-
-    def read(self, key: str) -> Pixels:
-        """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
-        return self.files.read(key)
-
-    def prepare(self, key: str, spec: ImageSpec) -> Pixels:
-        """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
-        return self.files.prepare(key, spec)
-
-    def fingerprint(self) -> str:
-        """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
-        return self.files.digest()
 
 
 def no_pictures(listing: Listing) -> DatasetError:

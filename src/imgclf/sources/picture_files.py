@@ -61,3 +61,25 @@ class PictureFiles:
     def digest(self) -> str:
         """A digest of keys and file contents, read anew at every call."""
         return content_digest(self.paths)
+
+
+class FileSource:
+    """What sources of files have in common.
+
+    Attributes:
+        files: The path of each key.
+    """
+
+    files: PictureFiles
+
+    def read(self, key: str) -> Pixels:
+        """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
+        return self.files.read(key)
+
+    def prepare(self, key: str, spec: ImageSpec) -> Pixels:
+        """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
+        return self.files.prepare(key, spec)
+
+    def fingerprint(self) -> str:
+        """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
+        return self.files.digest()

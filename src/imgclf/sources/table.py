@@ -12,18 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError, OptionError
-from ..images import ImageSpec, Pixels
 from .base import UNLABELLED, Samples
 from .class_names import given_names, labels_of_table
 from .paths import Place, as_path, check_there
-from .picture_files import PictureFiles
+from .picture_files import FileSource, PictureFiles
 from .table_columns import AUTO, Cell, Columns, Frame, columns_of_file, columns_of_frame, find_columns
 from .table_files import check_once, checked_extension, keys_of, paths_of
 from .unpacking import place_of
 
 
 @final
-class TableSource:
+class TableSource(FileSource):
     """The pictures that a table names, a row each: a file and its class.
 
     What Keras's ``flow_from_dataframe`` read, under the same names: ``TableSource(frame, "images", x_col="filename",
@@ -101,18 +100,6 @@ class TableSource:
     def samples(self) -> Samples:
         """The files' keys and labels, in the order of the rows."""
         return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
-
-    def read(self, key: str) -> Pixels:
-        """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
-        return self.files.read(key)
-
-    def prepare(self, key: str, spec: ImageSpec) -> Pixels:
-        """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
-        return self.files.prepare(key, spec)
-
-    def fingerprint(self) -> str:
-        """A digest of keys and file contents, read anew at every call; labels and class names do not enter."""
-        return self.files.digest()
 
 
 def _opened(table: object) -> tuple[Columns, Path]:
