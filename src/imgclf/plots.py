@@ -145,6 +145,7 @@ def heatmap_rows(
     titles: Sequence[str],
     blank: Mapping[str, Sequence[bool] | npt.NDArray[np.bool_]],
     alpha: float = 0.5,
+    title: str = "",
 ) -> Figure:
     """A row per picture: the picture, then its overlay of every layer; more than 8 layers go on below.
 
@@ -154,9 +155,11 @@ def heatmap_rows(
         titles: One per picture.
         blank: Layer → ``(n,)``: on which cells "blank" is written.
         alpha: As given to :func:`blend`; the legend is as pale as the overlays.
+        title: What stands above all.
     """
     layers, columns = list(overlays), min(max(len(overlays), 1), 8)
     lines = max(1, -(-len(layers) // columns))
+    columns = max(1, -(-len(layers) // lines))  # 9 layers are rows of 5 and 4, not of 8 and 1
     figure = new_figure(1.9 * (columns + 1) + 0.9, 2.1 * lines * len(images) + 0.3)
     axes = figure.subplots(lines * len(images), columns + 1, squeeze=False)
     for axis in axes.ravel():
@@ -171,6 +174,8 @@ def heatmap_rows(
             if blank[layer][row]:
                 axis.text(0.5, 0.5, "blank", color="white", ha="center", va="center", transform=axis.transAxes)
     _heat_legend(figure, alpha)
+    if title:
+        figure.suptitle(plain(title), fontsize=10)
     return figure
 
 

@@ -41,7 +41,9 @@ from .requests import (
     Layers,
     check_count,
     check_finite,
+    check_method,
     check_option,
+    checked_names,
     choose_labels,
     choose_layers,
     chosen_settings,
@@ -102,7 +104,7 @@ class Explainer:
                 "Give what Classifier.load or keras.saving.load_model returned."
             )
         names = class_names if class_names is not None else getattr(self._classifier, "class_names", None)
-        self.class_names: tuple[str, ...] | None = None if names is None else tuple(names)
+        self.class_names: tuple[str, ...] | None = None if names is None else checked_names(names)
         self._inside = Inspection(self.model, self.class_names)
 
     def __repr__(self) -> str:
@@ -172,7 +174,7 @@ class Explainer:
             OptionError, ImageError: pictures that do not fit the model, or cannot be read; Grad-CAM++ of a layer whose
                 output goes below zero.
         """
-        check_option("method", method, METHODS)
+        check_method(method, METHODS, PIXEL_METHODS, "attribute")
         check_option("score", score, get_args(Score))
         check_count("smooth", smooth, 0)
         given = self._pictures(images)
@@ -234,7 +236,7 @@ class Explainer:
             OptionError, ImageError: settings out of their range or of another method, pictures that do not fit or
                 cannot be read.
         """
-        check_option("method", method, PIXEL_METHODS)
+        check_method(method, PIXEL_METHODS, METHODS, "grad_cam")
         check_option("score", score, get_args(Score))
         given = self._pictures(images)
         asked = {"steps": steps, "smooth": smooth, "baseline": baseline, "window": window, "stride": stride}
@@ -306,7 +308,7 @@ class Explainer:
         Raises:
             UnknownNameError, OptionError, ImageError: as :meth:`grad_cam`.
         """
-        check_option("method", method, METHODS)
+        check_method(method, METHODS, PIXEL_METHODS, "attribute")
         given = self._pictures(images)
         chosen = self._layers("last" if layers is None else layers, given)
         if len(chosen) != 1:
@@ -322,7 +324,7 @@ class Explainer:
         unlike = checks.similarity(maps, np.roll(maps, 1, axis=0)) if len(maps) > 1 else float("nan")
         return SanityCheck(method, chosen[0].path, tuple(found), np.asarray(list(found.values())), unlike)
 
-    def _layers(self, layers: str | Sequence[str], given: Given) -> tuple[LayerInfo, ...]:
+    def _layers(self, layers: Layers, given: Given) -> tuple[LayerInfo, ...]:
         return choose_layers(layers, self._inside.probe(given.taken).layers)
 
     def _labels(self, class_name: ClassName, given: Given) -> npt.NDArray[np.int64] | None:

@@ -12,6 +12,14 @@ from keras import backend, ops
 
 Floats = npt.NDArray[np.float32]
 
+TITLES = {
+    "grad_cam": "Grad-CAM",
+    "hires_cam": "HiResCAM",
+    "layer_cam": "LayerCAM",
+    "grad_cam_plus_plus": "Grad-CAM++",
+}
+"""How the papers write the methods' names."""
+
 _NOISE = 1e-6
 """Positive values below this share of the largest magnitude are rounding: float32 sums leave about 1e-7."""
 

@@ -5,8 +5,10 @@ In: pictures, maps and functions that ask the network.  Out: frozen records of c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,9 +16,10 @@ import numpy.typing as npt
 
 from ..errors import OptionError, listed, unknown_name
 from ..tables import Table, Tabular
+from .cam import TITLES
 from .figures import faithfulness_curves, similarity_bars
 from .requests import Given
-from .results import Attribution, Explanation
+from .results import Attribution, Explanation, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,6 +89,10 @@ class Faithfulness(Tabular):
             for kind, held in (("deletion", self.deletion), ("insertion", self.insertion))
         }
         return faithfulness_curves(self.fractions, curves)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
+        return save_figure(self.plot(), path)
 
     def _area(self, curves: Floats) -> Floats:
         between = (curves[..., 1:] + curves[..., :-1]) / 2
@@ -196,22 +203,28 @@ class SanityCheck(Tabular):
 
     @property
     def left(self) -> float:
-        """The similarity when every weight is shuffled: about :attr:`unlike` where maps come from what was learnt."""
+        """The similarity when every weight is shuffled: hardly above :attr:`unlike` where maps show what was learnt."""
         return float(self.similarity[-1])
 
     def __repr__(self) -> str:
-        beside = f"{self.unlike:.2f} between different pictures"
+        known = np.isfinite(self.unlike)
+        beside = f"{self.unlike:.2f} between different pictures" if known else "one picture, nothing to compare with"
         return f"SanityCheck({self.method} at {self.layer!r}: {self.left:.2f} left, {beside})"
 
     def table(self) -> Table:
-        """One row per step: the layer shuffled then, and the similarity."""
+        """One row per step: the layer shuffled then, and the similarity; the last is that of different pictures."""
         rows = [(path, float(value)) for path, value in zip(self.shuffled, self.similarity, strict=True)]
+        rows.append(("(maps of different pictures)", self.unlike))
         return Table(("shuffled down to", "similarity"), rows)
 
     def plot(self) -> Figure:
         """The similarity after every step."""
-        title = f"{self.method} at {self.layer}".replace("_", " ")
+        title = f"{TITLES.get(self.method, self.method)} at {self.layer}"
         return similarity_bars(self.shuffled, self.similarity, self.unlike, title=title)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
+        return save_figure(self.plot(), path)
 
 
 def correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Floats:

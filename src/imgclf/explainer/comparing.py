@@ -54,7 +54,7 @@ class Comparison(Tabular):
 
     @property
     def agreement(self) -> dict[str, npt.NDArray[np.float64]]:
-        """How alike each network's maps are to the first one's: ``(n, columns)``, Spearman's rank correlation.
+        """How alike each network's maps are to the first one's: by name ``(n, columns)``, Spearman's rank correlation.
 
         1 for the same order of places, −1 for the opposite one, about 0 where they have nothing in common; NaN where
         the first one's map has no structure.  Maps are brought to the size of the first one's pictures, as if both
@@ -99,7 +99,7 @@ class Comparison(Tabular):
                 for title, layer in zip(overlays, self.columns[name], strict=True):
                     overlays[title].append(drawn[name][layer][at])
                     blank[title].append(bool(found.blank[layer][at]))
-        return heatmap_rows(images, overlays, titles=titles, blank=blank, alpha=alpha)
+        return heatmap_rows(images, overlays, titles=titles, blank=blank, alpha=alpha, title=self._first.description)
 
     def save(self, path: str | os.PathLike[str], alpha: float = 0.5) -> Path:
         """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
@@ -156,6 +156,10 @@ def compare(
         UnknownNameError, OptionError, ImageError: as :meth:`~imgclf.explainer.Explainer.grad_cam`; no networks, or
             networks of other classes.
     """
+    if not isinstance(models, Mapping):
+        raise OptionError(
+            f"models is a {type(models).__name__}; expected networks by name, such as {{'accurate': a, 'control': b}}."
+        )
     explainers = {name: model if isinstance(model, Explainer) else Explainer(model) for name, model in models.items()}
     if not explainers:
         raise OptionError("models is empty; expected networks by name, such as {'accurate': a, 'control': b}.")

@@ -16,7 +16,7 @@ from ..images import ImageSpec
 from ..inputs import gathered
 from ..taps import LayerInfo
 
-Layers = str | Sequence[str] | None
+Layers = str | LayerInfo | Sequence[str | LayerInfo] | None
 ClassName = str | int | Sequence[str | int] | None
 Labels = npt.NDArray[np.int64]
 Sides = int | tuple[int, int] | None
@@ -74,13 +74,13 @@ def choose_layers(layers: Layers, known: Sequence[LayerInfo]) -> tuple[LayerInfo
     """The feature maps among *known* that *layers* names, in the order of the network.
 
     Args:
-        layers: ``"maps"`` (all); ``"last"``: the last convolution, or the very last where there is none; a path; the
-            last part of one; a glob (``"conv*"``); or several of these.
+        layers: ``"maps"`` (all, and so does None); ``"last"``: the last convolution, or the very last where there is
+            none; a path; the last part of one; a glob (``"conv*"``); one of the layers *known*; or several of these.
         known: All layers of the network.
 
     Raises:
         UnknownNameError: a name or glob that no layer answers to.
-        OptionError: the network has no feature maps, or a layer that was named has none.
+        OptionError: the network has no feature maps, or a layer that was named has none; nothing that names layers.
     """
     maps = [layer for layer in known if layer.is_spatial]
     if not maps:
@@ -89,7 +89,7 @@ def choose_layers(layers: Layers, known: Sequence[LayerInfo]) -> tuple[LayerInfo
             "Explain a convolutional network."
         )
     chosen: set[str] = set()
-    for wanted in [layers] if isinstance(layers, str) else list(layers or ["maps"]):
+    for wanted in _wanted(layers):
         chosen |= {layer.path for layer in _named(wanted, known, maps)}
     return tuple(layer for layer in maps if layer.path in chosen)
 
@@ -105,7 +105,7 @@ def choose_labels(
     """
     if class_name is None:
         return None
-    if isinstance(class_name, (str, int, np.integer)):
+    if not isinstance(class_name, (list, tuple, np.ndarray)):
         return np.full(count, _label(class_name, class_names, classes), dtype=np.int64)
     asked = list(class_name)
     if len(asked) != count:
@@ -123,6 +123,29 @@ def check_option(kind: str, asked: Any, known: Collection[str]) -> None:
     """
     if asked not in known:
         raise unknown_name(kind, asked, known)
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of the classes.
+
+    Raises:
+        OptionError: one text instead of several, what is no text, or a name twice.
+    """
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise OptionError(f"class_names is {names!r}; expected another text for each class, such as ['cat', 'dog'].")
+    return tuple(names)
+
+
+def check_method(asked: Any, known: Collection[str], others: Collection[str], where: str) -> None:
+    """Refuse a method that is not among the *known*; one of the *others* is said to stand in *where*.
+
+    Raises:
+        OptionError: it belongs elsewhere.
+        UnknownNameError: with the nearest of the known.
+    """
+    if isinstance(asked, str) and asked in others:
+        raise OptionError(f"{asked!r} is a method of {where}: explainer.{where}(images, method={asked!r}).")
+    check_option("method", asked, known)
 
 
 def check_count(name: str, asked: Any, least: int) -> None:
@@ -227,6 +250,19 @@ def _label(asked: Any, class_names: tuple[str, ...] | None, classes: int) -> int
     return int(asked)
 
 
+def _wanted(layers: Layers) -> list[str]:
+    """Names, paths and globs."""
+    asked = [layers] if isinstance(layers, (str, LayerInfo)) else ["maps"] if layers is None else layers
+    if not isinstance(asked, (list, tuple)) or not asked:
+        raise OptionError(
+            f"layers is {layers!r}; expected 'last', 'maps', a path, a glob such as 'conv*', or several of these."
+        )
+    names = [one.path if isinstance(one, LayerInfo) else one for one in asked]
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise OptionError(f"layers holds {strange[0]!r}; expected names. Explainer.layers has every layer's path.")
+    return names
+
+
 def _named(wanted: str, known: Sequence[LayerInfo], maps: Sequence[LayerInfo]) -> Sequence[LayerInfo]:
     if wanted == "maps":
         return maps
@@ -236,7 +272,7 @@ def _named(wanted: str, known: Sequence[LayerInfo], maps: Sequence[LayerInfo]) -
         layer for layer in known for name in (layer.path, layer.path.rpartition("/")[2]) if fnmatchcase(name, wanted)
     ]
     if not found:
-        raise unknown_name("layer", wanted, [layer.path for layer in known])
+        raise unknown_name("layer with a feature map", wanted, [layer.path for layer in maps])
     spatial = [layer for layer in found if layer.is_spatial]
     if not spatial:
         raise OptionError(

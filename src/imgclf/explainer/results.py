@@ -15,7 +15,7 @@ from ..errors import OptionError, unknown_name
 from ..files import replacing
 from ..plots import blend, channel_grid, feature_map_strips, heatmap_rows
 from ..tables import Table, Tabular
-from .cam import heatmap, is_blank, upsample
+from .cam import TITLES, heatmap, is_blank, upsample
 from .figures import signed_maps
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ class _Explained(Tabular):
 
     def _titles(self, before: str = "") -> list[str]:
         """For each picture: its key, the class explained, and the model's answer for it."""
-        return [f"{ending(key)}\n{before}{name}: p = {p:.3f}" for key, name, p, _ in self._answers()]
+        said = ", whose p =" if before else ": p ="
+        return [f"{ending(key)}\n{before}{name}{said} {p:.3f}" for key, name, p, _ in self._answers()]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,6 +123,14 @@ class Explanation(_Explained):
 
     def __repr__(self) -> str:
         return f"Explanation({self.method}: {len(self.keys)} pictures × {_layers(self.maps)})"
+
+    @property
+    def description(self) -> str:
+        """What the maps are, in words: the head of the figure."""
+        words = [TITLES[self.method]]
+        words += ["of the log-odds"] if self.score == "log_odds" else []
+        words += [f"mean of {self.smooth} copies with noise"] if self.smooth else []
+        return ", ".join(words)
 
     def layer(self, path: str | None = None) -> Floats:
         """The signed maps of one layer (None: the last): float32 ``(n, h, w)``.
@@ -176,7 +185,7 @@ class Explanation(_Explained):
         """A row per picture: the picture, then every layer's heat map; "blank" where nothing speaks for the class."""
         titles = self._titles("against " if self.counterfactual else "")
         overlays = self.overlays(self.maps, alpha)
-        return heatmap_rows(self.images, overlays, titles=titles, blank=self.blank, alpha=alpha)
+        return heatmap_rows(self.images, overlays, titles=titles, blank=self.blank, alpha=alpha, title=self.description)
 
     def save(self, path: str | os.PathLike[str], alpha: float = 0.5) -> Path:
         """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
@@ -241,7 +250,7 @@ def _of(maps: Mapping[str, Floats], layer: str | None) -> Floats:
     if layer is None:
         return maps[list(maps)[-1]]
     if layer not in maps:
-        raise unknown_name("layer", layer, maps)
+        raise unknown_name("layer of this explanation", layer, maps)
     return maps[layer]
 
 

@@ -102,6 +102,8 @@ def test_every_row_says_what_is_true_predicted_and_explained(found, tmp_path):
 def test_what_cannot_be_compared_is_refused(pair, images):
     with pytest.raises(OptionError, match=r"models is empty; expected networks by name"):
         compare({}, images)
+    with pytest.raises(OptionError, match=r"models is a list; expected networks by name"):
+        compare(list(pair.values()), images)
     with pytest.raises(OptionError, match=r"have different classes, or in another order .*Compare networks"):
         compare({**pair, "other": Explainer(network(4), ["x", "y", "z"])}, images)
     for asked in (None, "ant"):

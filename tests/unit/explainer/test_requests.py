@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from imgclf.errors import ImageError, OptionError, UnknownNameError
-from imgclf.explainer.requests import choose_labels, choose_layers, pictures
+from imgclf.explainer.requests import check_method, checked_names, choose_labels, choose_layers, pictures
 from imgclf.taps import LayerInfo
 
 SHAPE = (16, 16, 3)
@@ -51,7 +51,7 @@ def test_the_last_layer_is_the_last_convolution_where_there_is_one():
 def test_an_unknown_layer_is_told_with_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'conv2'"):
         paths("conv_2")
-    with pytest.raises(UnknownNameError, match="no layer is called 'relu\\*'"):
+    with pytest.raises(UnknownNameError, match="no layer with a feature map is called 'relu\\*'"):
         paths(["conv2", "relu*"])
 
 
@@ -204,3 +204,36 @@ def test_a_classifier_prepares_its_own(images):
     given = pictures(images, SHAPE, Preparing())
     assert given.keys == ("x", "y", "z")
     assert np.array_equal(given.taken, images[:, ::-1].astype(np.float32))
+
+
+@pytest.mark.parametrize("layers", [-1, [], 1.5, {"conv1"}, ["conv1", 3]])
+def test_what_names_no_layers_is_refused(layers):
+    with pytest.raises(OptionError, match=r"expected ('last', 'maps'|names)"):
+        paths(layers)
+
+
+def test_a_layer_itself_may_be_given():
+    assert paths(LAYERS[2]) == ["conv2"] == paths([LAYERS[2]])
+
+
+def test_a_class_that_is_neither_name_nor_number_is_refused():
+    with pytest.raises(OptionError, match=r"class_name is 1\.0; expected the name of a class"):
+        choose_labels(1.0, 2, ("cat", "dog"), 2)
+
+
+@pytest.mark.parametrize("names", ["ab", ["cat", "cat"], [0, 1]])
+def test_names_of_classes_are_different_texts(names):
+    with pytest.raises(OptionError, match="expected another text for each class"):
+        checked_names(names)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("gradient", r"'gradient' is a method of attribute: explainer\.attribute\(images, method='gradient'\)"),
+        ("grad_cam++", "no method is called 'grad_cam\\+\\+'"),
+    ],
+)
+def test_a_method_of_another_question_is_pointed_to(asked, said):
+    with pytest.raises((OptionError, UnknownNameError), match=said):
+        check_method(asked, ("grad_cam", "grad_cam_plus_plus"), ("gradient",), "attribute")

@@ -103,7 +103,7 @@ def test_plot_has_a_row_per_picture_and_a_column_per_layer(explanation):
 def test_many_layers_go_on_in_a_further_row(explanation):
     maps = {f"conv{i}": explanation.maps["conv2"] for i in range(11)}
     figure = Explanation(**{**vars(explanation), "maps": maps}).plot()
-    assert len(figure.axes) == 3 * 2 * 9 + 1
+    assert len(figure.axes) == 3 * 2 * 7 + 1  # rows of 6 and 5, each beside the picture
     assert sum(axis.get_title().startswith("conv") for axis in figure.axes) == 33
 
 
