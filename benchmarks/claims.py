@@ -21,12 +21,14 @@ class Claim:
         claimed: As the document has it; empty where it gives none.
         of: The same from a run of ``docs/results``.
         pictures: The part of the data whose pictures an accuracy was taken on, for its interval; None: no accuracy.
+        form: How it is written.
     """
 
     text: str
     claimed: str
     of: Callable[[Run], float | None]
     pictures: str | None = None
+    form: str = ".4f"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ DOCUMENTS = (
         "`bn_cnn` at 128×128, augmented, early stopping, a learning rate that is halved when it no longer helps.",
         {
             "dogs_vs_cats": (
-                Claim("best validation accuracy", "most pictures right", highest("val_accuracy"), "validation"),
+                Claim("best validation accuracy", "most test pictures right", highest("val_accuracy"), "validation"),
             )
         },
         (
@@ -131,7 +133,7 @@ DOCUMENTS = (
                 *_TEST,
             )
         },
-        ("The document says no figure in words. Its pictures are of the same kind and number.",),
+        ("The document says no figure in words, nor how many pictures it has; these are those of document 003.",),
     ),
     Document(
         "002",
@@ -153,10 +155,11 @@ DOCUMENTS = (
                 "the comparison needs."
             ),
             (
-                "The control's loss depends on its first weights: with he_normal weights the logit of an "
-                "untrained network is not quite 0, so the loss is 0.69 or somewhat more."
+                "The control is one step on six pictures, fewer than a batch; that it makes one pass is our reading. "
+                "Its training figures are of these six, normalised by their own mean, before the step: chance. On new "
+                "pictures its loss depends on the first weights: with he_normal ones the logit of an untrained network "
+                "is not quite 0, so it lies somewhat above 0.693."
             ),
-            "The control's six pictures are fewer than a batch, so its epoch is one step.",
         ),
     ),
     Document(
@@ -171,7 +174,7 @@ DOCUMENTS = (
                 Claim("best validation accuracy", "0.7470", highest("val_accuracy"), "validation"),
                 Claim("validation loss, last epoch", "1.0830", last("val_loss")),
                 Claim("lowest validation loss", "0.5369", lowest("val_loss")),
-                Claim("epoch of the lowest validation loss", "8", epoch_of_lowest("val_loss")),
+                Claim("epoch of the lowest validation loss", "8", epoch_of_lowest("val_loss"), form=".1f"),
                 *_TEST,
             ),
             "small_data_augmented": (

@@ -81,9 +81,9 @@ def exchanged(size: int) -> Callable[[Path, Path, int], Parts]:
 def by_file_name(root: Path, work: Path, seed: int) -> Parts:
     """All 4,000 photographs in one folder, as Kaggle gives its 25,000, split 80/20; the document's seed is 42."""
     flat = work / "dogs_vs_cats"
-    if not flat.exists():
-        flat.mkdir(parents=True)
-        for path in sorted((root / "dogs_vs_cats").glob("*/*/*.jpg")):
+    flat.mkdir(parents=True, exist_ok=True)
+    for path in sorted((root / "dogs_vs_cats").glob("*/*/*.jpg")):
+        if not (flat / path.name).exists():
             (flat / path.name).symlink_to(path.resolve())
     data = Dataset.load(FilenameSource(flat, class_names=("cat", "dog")), image_size=(128, 128), progress=False)
     train, validation = data.split(validation=0.2, seed=seed)
@@ -166,6 +166,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="fewer epochs, to try the script")
     options = parser.parse_args()
     changes = {"epochs": options.epochs} if options.epochs else {}
+    if changes and (options.out == RESULTS or options.work == WORK):
+        parser.error("fewer epochs are no result: give another --out and another --work")
     for name in options.runs:
         for seed in options.seeds:
             path = options.out / f"{RUNS[name].document}.json"

@@ -13,11 +13,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from imgclf import recipes, registry
 from imgclf.evaluation import wilson_interval
 from imgclf.plots import curves
 
 from .claims import DOCUMENTS, Claim, Document
-from .documents import RESULTS, RUNS
+from .documents import RESULTS
 from .machine import ROOT
 
 PAGE = ROOT / "docs" / "documents.md"
@@ -57,13 +58,16 @@ def _section(document: Document, runs: Sequence[Mapping[str, Any]]) -> str:
     ]
     for recipe, claims in document.claims.items():
         found = [run for run in runs if run["recipe"] == recipe]
-        lines += [f"### `{recipe}`", "", *(_training(recipe, claims, found) if found else [_NONE]), ""]
+        lines += [f"### `{recipe}`", "", *_training(recipe, claims, found), ""]
     lines += [f"- {sentence}" for sentence in document.differences]
     return "\n".join(lines) + "\n"
 
 
 def _training(recipe: str, claims: Sequence[Claim], runs: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [f"| {claim.text} | {claim.claimed or '–'} | {_found(claim, runs)} |" for claim in claims]
+    table = ["| | claimed | reproduced |", "|---|---|---|", *rows, ""]
+    if not runs:
+        return [*table, _NONE]
     seeds = ", ".join(str(run["seed"]) for run in runs)
     first, sizes = runs[0], " / ".join(f"{part['pictures']:,} {name}" for name, part in runs[0]["data"].items())
     minutes = mean(run["seconds"] for run in runs) / 60
@@ -76,23 +80,29 @@ def _training(recipe: str, claims: Sequence[Claim], runs: Sequence[Mapping[str, 
         f"{epochs} epochs, {minutes:.1f} minutes a run beside other work on {first['machine']['cores']} cores; "
         f"{versions}, commit `{first['commit']}`."
     )
-    changed = f" Changed: {_changes(recipe)}, because {RUNS[recipe].why}." if RUNS[recipe].changes else ""
+    changes = _changes(first)
+    changed = f" Changed: {', '.join(changes)}: {first['why']}." if changes else ""
     drawn = f"![Loss and accuracy of {recipe}](results/documents/{recipe}.svg)"
-    return ["| | claimed | reproduced |", "|---|---|---|", *rows, "", drawn, "", said + changed]
+    return [*table, drawn, "", said + changed]
 
 
-def _changes(recipe: str) -> str:
-    return ", ".join(f"`{name}={value}`" for name, value in RUNS[recipe].changes.items())
+def _changes(run: Mapping[str, Any]) -> list[str]:
+    """What is not as in the recipe, and a size that is not the network's own."""
+    recipe = recipes.get(run["recipe"]).to_dict()
+    usual = json.loads(json.dumps(recipe))
+    size, own = run["image_size"], list(registry.get(recipe["architecture"]).input_shape[:2])
+    found = [f"{'×'.join(map(str, size))} pixels"] if size != own else []
+    return found + [
+        f"`{name}={value}`" for name, value in run["trainer"].items() if name != "seed" and usual[name] != value
+    ]
 
 
 def _found(claim: Claim, runs: Sequence[Mapping[str, Any]]) -> str:
     values = [value for run in runs if (value := claim.of(run)) is not None]
     if not values:
-        return "no test set"
-    whole = all(float(value).is_integer() for value in values) and claim.pictures is None
-    form = ".1f" if whole and len(values) > 1 else ".0f" if whole else ".4f"
-    spread = f" ± {stdev(values):{form}}" if len(values) > 1 else ""
-    text = f"**{mean(values):{form}}**{spread}"
+        return "no test set" if runs else "–"
+    spread = f" ± {stdev(values):{claim.form}}" if len(values) > 1 else ""
+    text = f"**{mean(values):{claim.form}}**{spread}"
     if claim.pictures is not None:
         pictures = runs[0]["data"][claim.pictures]["pictures"]
         low, high = wilson_interval(round(mean(values) * pictures), pictures)

@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from imgclf import Classifier, Dataset, DrawnPets, Explainer, Trainer
-from imgclf.explainer.cam import METHODS
+from imgclf.explainer.cam import METHODS, TITLES
 from imgclf.files import write_json
 from imgclf.plots import heatmap_rows
 
@@ -32,12 +32,7 @@ RECIPE = Trainer(
 )
 SHOWN = (3, 8)  # of the cats, and of the dogs, that were held back
 _TEST = 200
-NAMES = {
-    "grad_cam": "Grad-CAM",
-    "hires_cam": "HiResCAM",
-    "layer_cam": "LayerCAM",
-    "grad_cam_plus_plus": "Grad-CAM++",
-}
+DEEPER = replace(RECIPE, options={})
 
 
 def pets(count: int, seed: int) -> Dataset:
@@ -46,13 +41,16 @@ def pets(count: int, seed: int) -> Dataset:
 
 
 def networks(count: int, epochs: int) -> tuple[dict[str, Classifier], Dataset, dict[str, Any]]:
-    """The two networks, pictures that neither has seen, and how many of these each gets right."""
+    """The networks, pictures that neither has seen, and how many of these each gets right."""
     train, validation, test = pets(count, 0), pets(max(count // 5, 20), 1), pets(_TEST, 2)
     shuffled = replace(train, labels=np.random.default_rng(0).permutation(train.labels))
-    recipe = replace(RECIPE, epochs=epochs)
     found = {
-        name: recipe.fit(data, validation, verbose=0).classifier
-        for name, data in (("true labels", train), ("shuffled labels", shuffled))
+        name: replace(recipe, epochs=epochs).fit(data, validation, verbose=0).classifier
+        for name, recipe, data in (
+            ("true labels", RECIPE, train),
+            ("shuffled labels", RECIPE, shuffled),
+            ("two Dense layers", DEEPER, train),
+        )
     }
     return found, test, {name: float(one.evaluate(test).accuracy) for name, one in found.items()}
 
@@ -67,9 +65,9 @@ def methods(explainers: dict[str, Explainer], images: Dataset) -> Any:
     }
     rows = [(at, name) for at in range(len(images)) for name in explainers]
     first = next(iter(told.values()))
-    columns = {NAMES[method]: [told[name, method].overlay()[at] for at, name in rows] for method in METHODS}
+    columns = {TITLES[method]: [told[name, method].overlay()[at] for at, name in rows] for method in METHODS}
     blank = {
-        NAMES[method]: [bool(next(iter(told[name, method].blank.values()))[at]) for at, name in rows]
+        TITLES[method]: [bool(next(iter(told[name, method].blank.values()))[at]) for at, name in rows]
         for method in METHODS
     }
     titles = [
@@ -89,16 +87,38 @@ new pictures right, and one with shuffled labels, which gets {right[1]} right, a
 """
 
 
+def gap(explainer: Explainer, images: Dataset, names: list[str], method: Any) -> list[float]:
+    """The mean gap of a method's maps at the last convolution, in probability and in log-odds."""
+    found = explainer.faithfulness(images, explainer.grad_cam(images, names, "last", method))
+    return [float(found.gap(scale=scale).mean()) for scale in ("probability", "log_odds")]
+
+
+def table(gaps: dict[str, list[list[float]]], count: int) -> str:
+    """The gaps in Markdown."""
+    rows = [
+        f"| {TITLES[method]} | {' | '.join(f'{value:+.2f}' for pair in pairs for value in pair)} |"
+        for method, pairs in gaps.items()
+    ]
+    head = (
+        f"| gap, mean of {count} pictures | one Dense layer: probability | log-odds | two Dense layers: probability "
+        "| log-odds |"
+    )
+    return "\n".join([head, "|---|---|---|---|---|", *rows]) + "\n"
+
+
 def main(place: Path = PLACE, count: int = 2000, epochs: int = RECIPE.epochs) -> None:
     """Train both networks and draw."""
     place.mkdir(parents=True, exist_ok=True)
     trained, test, accuracy = networks(count, epochs)
     explainers = {name: Explainer(classifier) for name, classifier in trained.items()}
+    deeper = explainers.pop("two Dense layers")
     shown = test.take([SHOWN[0], 100 + SHOWN[1]])
     classes = [test.class_names[label] for label in shown.labels]
     good = explainers["true labels"]
     checked = test.take([*range(20), *range(100, 120)])
-    why = good.grad_cam(checked, [test.class_names[label] for label in checked.labels], "last", "hires_cam")
+    names = [test.class_names[label] for label in checked.labels]
+    why = good.grad_cam(checked, names, "last", "hires_cam")
+    gaps = {method: [gap(one, checked, names, method) for one in (good, deeper)] for method in METHODS}
     faithful, sane = good.faithfulness(checked, why), good.sanity_check(checked, method="hires_cam")
     drawn = {
         "methods": methods(explainers, shown),
@@ -113,9 +133,11 @@ def main(place: Path = PLACE, count: int = 2000, epochs: int = RECIPE.epochs) ->
         "accuracy": accuracy,
         "gap": {of: float(faithful.gap(of, "log_odds").mean()) for of in faithful.deletion},
         "left": float(sane.left),
+        "gaps": gaps,
     }
     write_json(place / "figures.json", {**header(), "trainer": RECIPE.to_dict(), **figures})
     (place / "networks.md").write_text(said(f"{count:,}", accuracy), "utf-8")
+    (place / "gaps.md").write_text(table(gaps, len(checked)), "utf-8")
 
 
 if __name__ == "__main__":

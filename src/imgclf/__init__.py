@@ -9,7 +9,7 @@
     run = Trainer("small_cnn", augmentation="book", epochs=30).fit(train, validation, run_dir="runs/pets")
     print(run.classifier.evaluate(validation))
     run.classifier.save("pets.keras")
-    Explainer(run.classifier).grad_cam("garfield.jpg").plot().savefig("why.png")
+    Explainer(run.classifier).grad_cam("garfield.jpg", method="hires_cam").save("why.png")
 """
 
 from importlib import import_module

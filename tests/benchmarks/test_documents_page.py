@@ -51,6 +51,8 @@ def run(recipe, seed, accuracy, **changes):
         "test": {"accuracy": accuracy, "loss": 0.5},
         "image_size": [64, 64],
         "seconds": 60.0,
+        "why": "",
+        "trainer": recipes.get(recipe).to_dict(),
         "machine": {"cores": 2},
         "versions": {"keras": "3.15.1"},
         "commit": "abc",
@@ -65,6 +67,20 @@ def test_seeds_are_averaged_with_spread_and_interval():
     assert "| epoch of the lowest validation loss | 8 | **1.0** ± 0.0 |" in text
     assert "Seeds 1, 2" in text
     assert text.count("no result is kept") == len(recipes.names()) - 1
+    assert "| best validation accuracy | 0.8318 | – |" in text  # claims stand there without a run, too
+    assert "Changed: 64×64 pixels" in text
+
+
+def test_a_perfect_accuracy_is_no_whole_number():
+    text = documents_page.page({"small_data": [run("small_data_plain", 1, 1.0)]})
+    assert "| best validation accuracy | 0.7470 | **1.0000**<br>0.9962 to 1.0000 |" in text
+
+
+def test_a_trial_cannot_become_a_result(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["documents", "nowhere", "--epochs", "1"])
+    with pytest.raises(SystemExit):
+        documents.main()
+    assert "give another --out" in capsys.readouterr().err
 
 
 def test_a_training_without_a_test_set_says_so():

@@ -31,3 +31,6 @@ def test_the_page_says_what_was_found():
     assert 0.4 < figures["accuracy"]["shuffled labels"] < 0.6
     assert figures["gap"]["map"] > 5 * abs(figures["gap"]["random"])
     assert figures["left"] < 0.35
+    assert (explaining.PLACE / "gaps.md").read_text("utf-8") == explaining.table(figures["gaps"], 40)
+    for one_dense, two_dense in zip(figures["gaps"]["hires_cam"], figures["gaps"]["grad_cam"], strict=True):
+        assert min(one_dense) > max(two_dense)  # as the page says: HiResCAM, wherever maps are flattened

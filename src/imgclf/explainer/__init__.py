@@ -161,9 +161,9 @@ class Explainer:
                 each picture's likeliest class.
             layers: As for :meth:`feature_maps`, but None means ``"last"``: the last convolution, as in the paper, or
                 the last feature map of a network without one.
-            method: ``"grad_cam"``; ``"hires_cam"``, exact where one Dense layer follows the maps; ``"layer_cam"`` and
-                ``"grad_cam_plus_plus"``, which leave out what speaks against the class, and so may make a network look
-                right that is not.
+            method: ``"grad_cam"``; ``"hires_cam"``, exact where one Dense layer follows the maps, and the better one
+                wherever they are flattened; ``"layer_cam"`` and ``"grad_cam_plus_plus"``, which leave out what speaks
+                against the class, and so may make a network look right that is not.
             score: What is differentiated: the class's ``"logit"``, as in the papers, or its ``"log_odds"`` against all
                 the others, which tells two classes apart where both logits rise together.  The same for one unit.
             counterfactual: Where each picture speaks *against* the class: the gradients of the negated score.
