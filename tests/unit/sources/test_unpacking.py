@@ -151,16 +151,18 @@ def test_archives_in_archives_share_one_bound(tmp_path, monkeypatch, levels):
         FolderSource(bomb)
 
 
-def test_what_outer_archives_took_is_no_more_there_for_inner_ones(tmp_path, monkeypatch):
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+def test_what_outer_archives_took_is_no_more_there_for_inner_ones(tmp_path, monkeypatch, levels):
     noise = np.random.default_rng(0).bytes(10_000)
     inner = packed(cat__1_png=picture(1), dog__1_png=picture(2), dog__2_png=noise)
-    path = put(tmp_path / "a.zip", packed(b_zip=inner))
+    path = put(tmp_path / "a.zip", nested(levels, inner))
     held = len(noise) + len(picture(1)) + len(picture(2))
+    outer = sum(len(nested(level, inner)) for level in range(levels))
     monkeypatch.setattr(zip_members, "MAX_RATIO", 0)
-    monkeypatch.setattr(zip_members, "MAX_UNPACKED", held + len(inner) - 1)
-    with pytest.raises(DatasetError, match=rf"b\.zip' has .* at most {held - 1:,} are expected here"):
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED", held + outer - 1)
+    with pytest.raises(DatasetError, match=rf"a\.zip' has .* at most {held - 1:,} are expected here"):
         FolderSource(path)
-    monkeypatch.setattr(zip_members, "MAX_UNPACKED", held + len(inner))
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED", held + outer)
     assert len(FolderSource(path).samples()) == 3
 
 

@@ -309,12 +309,20 @@ def test_the_end_of_a_huge_archive_without_its_list(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("gap", "length", "told"), [(8, 0, "47"), (0, 2**32 - 1, "47"), (8, 2**32 - 1, "4,294,967,295")]
+    ("at", "gap", "length", "told"),
+    [
+        (1000, 8, 0, "47"),
+        (0, 0, 0, "47"),
+        (2**63, 0, 0, "47"),
+        (1000, 0, 2**32 - 1, "47"),
+        (1000, 8, 2**32 - 1, "4,294,967,295"),
+        (0, 8, 48, "48"),
+    ],
 )
-def test_where_the_list_of_a_huge_archive_may_stand(tmp_path, monkeypatch, gap, length, told):
+def test_where_the_list_of_a_huge_archive_may_stand(tmp_path, monkeypatch, at, gap, length, told):
     """Where the locator says, or right before it; some readers look there, some here."""
     record = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, 47, 500)
-    locator = struct.pack("<4sIQI", b"PK\6\7", 0, 1000, 1)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, length, 500, 0)
     (tmp_path / "a.zip").write_bytes(bytes(1000) + record + bytes(gap) + locator + end)
     monkeypatch.setattr(zip_members, "MAX_TABLE", 10)
