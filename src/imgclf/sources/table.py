@@ -16,7 +16,7 @@ from .base import UNLABELLED, Samples
 from .class_names import given_names, labels_of_table
 from .paths import Place, as_path, check_there
 from .picture_files import FileSource, PictureFiles
-from .table_columns import AUTO, Cell, Columns, Frame, columns_of_file, columns_of_frame, find_columns
+from .table_columns import AUTO, Cell, Columns, Frame, Header, find_columns, header_of_file, header_of_frame
 from .table_files import check_once, checked_extension, keys_of, paths_of
 from .unpacking import place_of
 
@@ -75,15 +75,16 @@ class TableSource(FileSource):
         if y_col is not None:
             _check_column("y_col", y_col)
         ending = checked_extension(extension)
-        columns, beside = _opened(table)
-        files, labels = find_columns(columns, x_col, y_col)
+        header, beside = _opened(table)
+        files, labels = find_columns(header, x_col, y_col)
         folder = _folder(beside if directory is None else directory)
         self.directory = folder.shown
-        self._name = columns.name.removeprefix("the ")
+        self._name = header.name.removeprefix("the ")
+        columns = header.read([files] if labels is None else [files, labels])
         with folder.named():
             paths = paths_of(columns, files, folder, ending)
             keys = keys_of(paths, folder)
-        cells: list[Cell] = [None] * len(keys) if labels is None else columns.cells(labels)
+        cells: list[Cell] = [None] * len(keys) if labels is None else columns.cells[labels]
         check_once(columns, paths, keys, cells)
         given = given_names(class_names, least=0 if labels is None else 2)
         self.files = PictureFiles(dict(zip(keys, paths, strict=True)), folder)
@@ -102,12 +103,12 @@ class TableSource(FileSource):
         return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
 
 
-def _opened(table: object) -> tuple[Columns, Path]:
+def _opened(table: object) -> tuple[Header, Path]:
     """The columns of what a user gave, and the folder that it lies in."""
     if isinstance(table, (str, bytes, os.PathLike)):
         place = place_of(as_path(table, "table"), "table")
-        return columns_of_file(place), place.shown.parent
-    return columns_of_frame(table), Path()  # type: ignore[arg-type] # it says what is wrong
+        return header_of_file(place), place.shown.parent
+    return header_of_frame(table), Path()  # type: ignore[arg-type] # it says what is wrong
 
 
 def _folder(given: str | os.PathLike[str]) -> Place:

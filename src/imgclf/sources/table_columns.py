@@ -9,8 +9,11 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set, Sized
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import DatasetError, OptionError, listed, unknown_name, with_reasons
@@ -53,34 +56,57 @@ class Frame(Protocol):
 
 @dataclass(frozen=True)
 class Columns:
-    """A table of which the names of the columns are known.
+    """The columns that were asked for, with what stands in them.
 
     Attributes:
-        name: What messages call it.
-        header: The names of the columns; positions where there is no header.
-        first: The first row, if it has no header: it may tell the column of the files.
-        cells: Gives a column by its position.
+        name: What messages call the table.
+        header: The names of all columns; positions where there is no header.
+        named: Whether the names stood in the first line of a file, which may have been meant as a row.
+        cells: The cells of a column, by its position.
         row: What messages call a row, by its position: ``"line 3"``.
     """
 
     name: str
     header: tuple[str, ...]
-    first: tuple[str, ...]
-    cells: Callable[[int], list[Cell]]
+    named: bool
+    cells: Mapping[int, list[Cell]]
     row: Callable[[int], str]
 
     def called(self, position: int) -> str:
         """What messages call a column."""
-        return f"column {self.header[position]!r} of {self.name}"
+        return _called(self.name, self.header[position])
 
 
-def columns_of_file(place: Place) -> Columns:
-    """The columns of a ``.csv`` or ``.csv.gz``; its rows are read here, once.
+@dataclass(frozen=True)
+class Header:
+    """A table of which the names of the columns are known, and nothing else was read.
+
+    Attributes:
+        name: What messages call it.
+        header: The names of the columns; positions where there is no header.
+        read: Reads the columns of these positions, and keeps no other.
+        first: The first row, if it has no header: it may tell the column of the files.
+        numbers: Names that are whole numbers → their positions.
+    """
+
+    name: str
+    header: tuple[str, ...]
+    read: Callable[[Sequence[int]], Columns]
+    first: tuple[str, ...] = ()
+    numbers: Mapping[int, int] = field(default_factory=dict)
+
+    def called(self, position: int) -> str:
+        """What messages call a column."""
+        return _called(self.name, self.header[position])
+
+
+def header_of_file(place: Place) -> Header:
+    """The names of the columns of a ``.csv`` or ``.csv.gz``; its rows are read, once, when columns are asked for.
 
     A first line in which a cell ends as a picture's name does (``cat.1.jpg``) is no header.
 
     Raises:
-        DatasetError: no table, a row of another width, a quote that is not closed, two columns of one name.
+        DatasetError: no table, a quote that is not closed, two columns of one name.
     """
     name, path = repr(str(place.shown)), place.path
     check_table_file(place)
@@ -91,34 +117,43 @@ def columns_of_file(place: Place) -> Columns:
             first = tuple(cell.strip() for cell in split_cells(line, delimiter))
         except ValueError as error:
             raise DatasetError(f"the first line of {name}, {line[:60]!r}, {error}. Mend the quotes.") from None
-        headless = any(cell.lower().endswith(IMAGE_SUFFIXES) for cell in first)
-        rows, lines = [], []
-        for number, raw in lines_of(path, skip - headless):
-            cells = cells_of(raw, delimiter, path, number)
-            if len(cells) != len(first):
-                what = f"has {len(cells)} columns; expected {len(first)}, as on the first line"
-                raise fault_at(path, number, what, "Repair the line, or put quotes around a text with commas.")
-            rows.append(cells)
-            lines.append(number)
-    if not rows:
-        raise DatasetError(f"{name} has a header and no rows. Restore it.")
+    headless = any(cell.lower().endswith(IMAGE_SUFFIXES) for cell in first)
     header = tuple(map(str, range(len(first)))) if headless else first
     _check_header(header, name)
-    return Columns(
-        name,
-        header,
-        first if headless else (),
-        lambda position: [row[position].strip() or None for row in rows],
-        lambda at: f"line {lines[at]:,}",
-    )
+
+    def read(positions: Sequence[int]) -> Columns:
+        with place.named():
+            cells, lines = _cells_of_file(path, skip - headless, delimiter, len(first), positions)
+        if not lines:
+            raise DatasetError(f"{name} has a header and no rows. Restore it.")
+        return Columns(name, header, not headless, cells, lambda at: f"line {lines[at]:,}")
+
+    return Header(name, header, read, first if headless else ())
 
 
-def columns_of_frame(table: Mapping[str, Sequence[Any]] | Frame) -> Columns:
-    """The columns of a DataFrame (pandas, Polars and their like), or of a mapping of names to sequences.
+def _cells_of_file(
+    path: Path, skip: int, delimiter: str, width: int, positions: Sequence[int]
+) -> tuple[dict[int, list[Cell]], list[int]]:
+    """The cells of some columns, and the number of every row's line."""
+    kept: dict[int, list[Cell]] = {position: [] for position in positions}
+    lines = []
+    for number, raw in lines_of(path, skip):
+        cells = cells_of(raw, delimiter, path, number)
+        if len(cells) != width:
+            what = f"has {len(cells)} columns; expected {width}, as on the first line"
+            raise fault_at(path, number, what, "Repair the line, or put quotes around a text with commas.")
+        for position, column in kept.items():
+            column.append(cells[position].strip() or None)
+        lines.append(number)
+    return kept, lines
+
+
+def header_of_frame(table: Mapping[str, Sequence[Any]] | Frame) -> Header:
+    """The names of the columns of a DataFrame (pandas, Polars and their like), or of a mapping of names to sequences.
 
     Raises:
         OptionError: it is neither.
-        DatasetError: columns of different lengths, or two of one name.
+        DatasetError: two columns of one name.
     """
     name = f"the {type(table).__name__}"
     keys = list(table) if isinstance(table, Mapping) else list(getattr(table, "columns", ()))
@@ -129,18 +164,34 @@ def columns_of_frame(table: Mapping[str, Sequence[Any]] | Frame) -> Columns:
         )
     header = tuple(map(str, keys))
     _check_header(header, name)
-    columns = [list(table[key]) for key in keys]
-    if len({len(column) for column in columns}) > 1:
-        lengths = ", ".join(f"{key!r} {len(column):,}" for key, column in zip(header, columns, strict=True))
-        raise DatasetError(f"the columns of {name} differ in length: {lengths}. Give a cell per picture in each.")
-    if not columns[0]:
-        raise DatasetError(f"{name} has no rows. Give one per picture.")
-    return Columns(
-        name, header, (), lambda at: _texts(columns[at], f"column {header[at]!r} of {name}"), lambda at: f"row {at:,}"
+
+    def read(positions: Sequence[int]) -> Columns:
+        columns = {at: _values(table[keys[at]], _called(name, header[at])) for at in positions}
+        if len({len(column) for column in columns.values()}) > 1:
+            lengths = ", ".join(f"{header[at]!r} {len(column):,}" for at, column in sorted(columns.items()))
+            raise DatasetError(f"the columns of {name} differ in length: {lengths}. Give a cell per picture in each.")
+        if not all(columns.values()):
+            raise DatasetError(f"{name} has no rows. Give one per picture.")
+        cells = {at: _texts(column, _called(name, header[at])) for at, column in columns.items()}
+        return Columns(name, header, False, cells, lambda at: f"row {at:,}")
+
+    numbers_ = {int(key): at for at, key in enumerate(keys) if isinstance(key, numbers.Integral)}
+    return Header(name, header, read, (), numbers_)
+
+
+def _values(column: object, where: str) -> list[object]:
+    """What a column of a frame holds, if it is a sequence: the letters of a text are no cells."""
+    if isinstance(column, Iterable) and isinstance(column, Sized):
+        with suppress(TypeError):  # an array of no dimension has a length by its looks alone
+            if len(column) >= 0 and not isinstance(column, str | bytes | Mapping | Set):
+                return list(column)
+    raise DatasetError(
+        f"{where} is {visible(repr(column)[:60])}, a {type(column).__name__}; expected a list, an array or the like, "
+        "with a cell per picture. Give one."
     )
 
 
-def find_columns(table: Columns, x_col: str | int, y_col: str | int | None) -> tuple[int, int | None]:
+def find_columns(table: Header, x_col: str | int, y_col: str | int | None) -> tuple[int, int | None]:
     """The positions of the files' column and of the labels'.
 
     Where they are not said, they are told by their names, if only one fits; of two columns the other is the other.
@@ -169,7 +220,7 @@ def find_columns(table: Columns, x_col: str | int, y_col: str | int | None) -> t
     return files, labels
 
 
-def _said(table: Columns, column: str | int | None, option: str) -> int | None:
+def _said(table: Header, column: str | int | None, option: str) -> int | None:
     """The position of the column that was asked for; None if it is to be told, or not wanted."""
     if column is None or (column == AUTO and AUTO not in table.header):
         return None
@@ -181,10 +232,16 @@ def _said(table: Columns, column: str | int | None, option: str) -> int | None:
     if not -len(table.header) <= column < len(table.header):
         last = len(table.header) - 1
         raise DatasetError(f"{option} is {column}, and {table.name} has {last + 1} columns. Give 0 to {last}.")
-    return column % len(table.header)
+    position = column % len(table.header)
+    if table.numbers.get(column, position) != position:
+        raise DatasetError(
+            f"{option} is {column}, the name of one column of {table.name} and the position of another, "
+            f"{table.header[position]!r}. Say the name as text: {option}='{column}' or {table.header[position]!r}."
+        )
+    return position
 
 
-def _told(table: Columns, known: Sequence[set[str]], option: str, taken: set[int | None]) -> int | None:
+def _told(table: Header, known: Sequence[set[str]], option: str, taken: set[int | None]) -> int | None:
     """The one column whose name, or in the first row whose ending, tells it."""
     if option == "x_col" and table.first:
         fitting = [at for at, cell in enumerate(table.first) if cell.lower().endswith(IMAGE_SUFFIXES)]
@@ -200,15 +257,19 @@ def _told(table: Columns, known: Sequence[set[str]], option: str, taken: set[int
     return None
 
 
-def _unclear(table: Columns, what: str, option: str, besides: str) -> DatasetError:
+def _unclear(table: Header, what: str, option: str, besides: str) -> DatasetError:
     return DatasetError(
         f"which column of {table.name} is to {what}? It has {listed(table.header, most=20)}. Say {option}=…,{besides} "
         "by its name, or its position from 0."
     )
 
 
+def _called(table: str, column: str) -> str:
+    return f"column {column!r} of {table}"
+
+
 def _check_header(header: Sequence[str], name: str) -> None:
-    if twice := sorted({column for column in header if header.count(column) > 1}):
+    if twice := sorted(column for column, count in Counter(header).items() if count > 1):
         raise DatasetError(f"{name} has columns of the same name: {listed(twice)}. Rename them, or remove one.")
 
 

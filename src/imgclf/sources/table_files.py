@@ -7,6 +7,7 @@ or to the deepest folder that holds all files if one lies outside: a key never l
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from ..errors import DatasetError, OptionError, listed, with_reasons
@@ -14,6 +15,8 @@ from ..images import IMAGE_SUFFIXES
 from .names import is_hidden, natural
 from .paths import Place, printable
 from .table_columns import Cell, Columns
+
+_REMOTE = re.compile(r"[\\/]([\\/]|\?\?[\\/])")  # on Windows; to look for such a file is to log in to its host
 
 
 def checked_extension(extension: str | None) -> str | None:
@@ -37,17 +40,25 @@ def paths_of(table: Columns, column: int, folder: Place, extension: str | None) 
     Raises:
         DatasetError: empty cells, or files that are not there: all of them at once.
     """
-    cells = table.cells(column)
+    cells = table.cells[column]
     if empty := [at for at, cell in enumerate(cells) if cell is None]:
         raise DatasetError(
             f"{table.called(column)} is empty in {len(empty):,} rows: {_rows(table, empty)}. Name a file in each, or "
             "remove the rows."
         )
     names = [cell for cell in cells if cell is not None]
+    if remote := [at for at, name in enumerate(names) if _REMOTE.match(name)]:
+        raise DatasetError(
+            f"{table.called(column)} names files of another computer: "
+            f"{listed(f'{printable(names[at])} ({table.row(at)})' for at in remote)}. None is asked because a table "
+            "says so. Copy the files, or name them relative to the folder that is given as directory."
+        )
     ending = _ending(names, folder) if extension is None else extension
     paths = [_path(name, folder, ending, always=extension is not None) for name in names]
     if missing := [at for at, path in enumerate(paths) if not os.path.isfile(path)]:  # noqa: PTH113 (twice as fast)
         raise _missing(table, column, [(at, names[at]) for at in missing], folder)
+    if table.named and not _REMOTE.match(said := table.header[column]):
+        _check_header_is_none(table.name, said, _path(said, folder, ending, always=extension is not None), paths)
     return paths
 
 
@@ -112,6 +123,16 @@ def _ending(names: Sequence[str], folder: Place) -> str:
         return ""
     endings = ("", *IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES))
     return next((each for each in endings if os.path.isfile(_path(bare, folder, each, always=True))), "")  # noqa: PTH113
+
+
+def _check_header_is_none(table: str, said: str, path: str, paths: Sequence[str]) -> None:
+    """Refuse a header that says *said* and names a file, *path*, that no row names: it is a row, and would be lost."""
+    if os.path.isfile(path) and path not in set(paths):  # noqa: PTH113
+        raise DatasetError(
+            f"{table} seems to have no header: its first line says {said!r}, a file that is there, and in no row. "
+            "Add a line with the names of the columns before it, such as 'filename,class'; or rename the column, if it "
+            "is one."
+        )
 
 
 def _missing(table: Columns, column: int, missing: Sequence[tuple[int, str]], folder: Place) -> DatasetError:

@@ -16,6 +16,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -24,8 +25,11 @@ from ..errors import DatasetError, FileError
 from ..files import cache_folder, open_file, remove_unused, rename_folder, write_json
 from .csv_file import GZIP
 from .paths import Place, printable
-from .zip_members import MAX_RATIO, MAX_UNPACKED, Zip, is_zip
+from .zip_members import MAX_RATIO, MAX_UNPACKED, Zip, is_zip, most_unpacked
 from .zip_paths import Wanted, find
+
+MAX_LEVELS = 5
+"""Most archives, each in the one before it, that a path leads through."""
 
 _LOOK = 2**26  # bytes after which room is looked for again
 _ROOM = 2**28  # bytes that are left free on the disk
@@ -42,7 +46,7 @@ def place_of(given: Path, wanted: Wanted) -> Place:
     archive = next((path for path in (given, *given.parents) if _is_there(path)), None)
     if archive is None or not is_zip(archive):
         return Place(given, given)
-    return _in_archive(archive, archive, given.relative_to(archive).parts, wanted)
+    return _in_archive(archive, given.relative_to(archive).parts, wanted)
 
 
 def is_gzip(path: Path) -> bool:
@@ -88,25 +92,53 @@ def _piece(content: gzip.GzipFile, path: Path) -> bytes:
         raise DatasetError(f"{str(path)!r} is damaged: {error}. Fetch it again.") from None
 
 
-def _in_archive(archive: Path, shown: Path, parts: tuple[str, ...], wanted: Wanted) -> Place:
-    with _opened(archive, shown) as members:
-        target = find(members.sizes, parts, wanted, shown)
-        name, inner = target.name, shown / target.name
+@dataclass(frozen=True)
+class _Bounds:
+    """What the outermost archive leaves to the one *level* archives deep: *left* bytes to unpack to."""
+
+    left: int
+    level: int = 1
+
+    def inside(self, spent: int, shown: Path) -> _Bounds:
+        """The bounds of *shown*, an archive in this one, once *spent* bytes were unpacked."""
+        if self.level == MAX_LEVELS:
+            raise DatasetError(
+                f"{printable(str(shown))!r} lies in {MAX_LEVELS} archives, each in the one before; expected are at "
+                f"most {MAX_LEVELS} in all. Unpack them yourself, and give the folder."
+            )
+        return _Bounds(self.left - spent, self.level + 1)
+
+
+def _in_archive(archive: Path, parts: tuple[str, ...], wanted: Wanted) -> Place:
+    """Step from archive to archive, two a turn: one in another is unpacked whole, and may hold the next as a file."""
+    path, shown, bounds = archive, archive, _Bounds(most_unpacked(archive.stat().st_size))
+    while True:
+        with _opened(path, shown, bounds) as members:
+            target = find(members.sizes, parts, wanted, shown)
+            name, shown = target.name, shown / target.name
+            if target.rest is None:
+                return Place(_unpacked(members, name), shown)
+            bounds = bounds.inside(members.sizes[name], shown)
+            folder = _unpacked_inner(members, name, shown, bounds)
+        sizes = _sizes(folder)
+        target = find(sizes, target.rest, wanted, shown)
+        path, shown = folder / _FILES / target.name, shown / target.name
         if target.rest is None:
-            below = [file for file in members.sizes if not name or file == name or file.startswith(f"{name}/")]
-            folder = _kept([members.digest, name], shown, lambda made: _unpack(members, below, made / _FILES))
-            return Place(folder / _FILES / name, inner)
-        folder = _kept([members.digest, name, "inside"], inner, lambda made: _unpack_inner(members, name, inner, made))
-    return _in_folder(folder, inner, target.rest, wanted)
+            return Place(path, shown)
+        parts, bounds = target.rest, bounds.inside(sum(sizes.values()), shown)
 
 
-def _in_folder(folder: Path, shown: Path, parts: tuple[str, ...], wanted: Wanted) -> Place:
-    """The same, where the archive *shown* stood in another one, and is unpacked in *folder*."""
-    target = find(_sizes(folder), parts, wanted, shown)
-    path = folder / _FILES / target.name
-    if target.rest is None:
-        return Place(path, shown / target.name)
-    return _in_archive(path, shown / target.name, target.rest, wanted)
+def _unpacked(members: Zip, name: str) -> Path:
+    """The file or folder *name* of an archive, in the cache."""
+    below = [file for file in members.sizes if not name or file == name or file.startswith(f"{name}/")]
+    folder = _kept([members.digest, name], members.shown, lambda made: _unpack(members, below, made / _FILES))
+    return folder / _FILES / name
+
+
+def _unpacked_inner(members: Zip, name: str, shown: Path, bounds: _Bounds) -> Path:
+    """The folder of the cache that holds what is in the archive *name* of an archive."""
+    digest_of = [members.digest, name, "inside"]
+    return _kept(digest_of, shown, lambda made: _unpack_inner(members, name, shown, made, bounds))
 
 
 def _unpack(members: Zip, names: list[str], folder: Path) -> dict[str, int]:
@@ -125,10 +157,10 @@ def _unpack(members: Zip, names: list[str], folder: Path) -> dict[str, int]:
     return sizes
 
 
-def _unpack_inner(members: Zip, name: str, shown: Path, made: Path) -> dict[str, int]:
+def _unpack_inner(members: Zip, name: str, shown: Path, made: Path, bounds: _Bounds) -> dict[str, int]:
     """Unpack the archive *name* among *members* whole; its own file is gone afterwards."""
     _unpack(members, [name], made / "inner")
-    with _opened(made / "inner" / name, shown) as inner:
+    with _opened(made / "inner" / name, shown, bounds) as inner:
         sizes = _unpack(inner, list(inner.sizes), made / _FILES)
     shutil.rmtree(made / "inner")
     return sizes
@@ -181,13 +213,13 @@ def _check_room(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def _opened(archive: Path, shown: Path) -> Iterator[Zip]:
+def _opened(archive: Path, shown: Path, bounds: _Bounds) -> Iterator[Zip]:
     try:
         file = open_file(archive)
     except OSError as error:
         raise DatasetError(f"{str(shown)!r} cannot be read: {error.strerror}. Check the path.") from None
     with file:
-        yield Zip(file, shown)
+        yield Zip(file, shown, bounds.left)
 
 
 def _is_there(path: Path) -> bool:

@@ -6,14 +6,14 @@ In: an open file.  Out: names and sizes; and a file's content, piece by piece, c
 from __future__ import annotations
 
 import hashlib
-import lzma
 import os
 import re
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -36,13 +36,20 @@ MAX_BYTES = 2**40
 """Most bytes that one archive may unpack to."""
 
 _PIECE = 2**20
-_LONGEST, _DEEPEST = 2000, 50  # of a name, in characters and folders
+_LONGEST, _DEEPEST = 2000, 50  # of a name, in bytes and folders
+_LONGEST_PART = 255  # of one folder or file in it, in bytes: what every file system holds
 _MAGIC = (b"PK\3\4", b"PK\5\6")  # the second begins an archive without a file
 _END, _LOCATOR = struct.Struct("<4s4H2IH"), struct.Struct("<4sIQI")
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others without a bound: 4 GB out of 1.5 kB
+_OTHER_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 99: "AES"}
 _ENCRYPTED, _UTF8, _UNIX = 0x1 | 0x40, 0x800, (3, 19)  # flags; the systems whose file modes an entry carries
 _ODD = re.compile(r"[A-Za-z]:|/|.*(\\|\0)|(.*/)?\.{0,2}(/|$)", re.DOTALL)  # absolute, of Windows, up, or empty
-_FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError, LookupError, OSError)
+_HERE = re.compile(r"\A(\./)+(?=[^/])")
+_OF_WINDOWS = re.compile(  # another stream of a file, what cannot stand in a name, ends that are cut off, devices
+    r"""[<>:"|?*]|[. ](/|$)|(^|/)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.[^/]*)?(/|$)""",
+    re.IGNORECASE,
+)
+_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, LookupError, OSError)
 _BY_HAND = "Unpack it yourself, and give the folder."
 
 
@@ -55,8 +62,18 @@ def is_zip(path: Path) -> bool:
         return False
 
 
+def most_unpacked(size: int) -> int:
+    """The bytes that an archive of *size* bytes may unpack to, with all archives in it."""
+    return min(MAX_BYTES, max(MAX_UNPACKED, MAX_RATIO * size))
+
+
 class Zip:
     """The files of an archive; hidden ones (``__MACOSX``, a leading dot) are left out.
+
+    Args:
+        file: The archive.
+        shown: What messages call it.
+        most: The bytes that it may unpack to; None: what its own length allows.
 
     Attributes:
         shown: What messages call the archive.
@@ -68,7 +85,7 @@ class Zip:
             more in them, than an honest archive of its size holds.
     """
 
-    def __init__(self, file: BinaryIO, shown: Path) -> None:
+    def __init__(self, file: BinaryIO, shown: Path, most: int | None = None) -> None:
         self.shown = shown
         status = os.fstat(file.fileno())
         check_table(file, shown)
@@ -78,7 +95,7 @@ class Zip:
         kept = [(name, entry) for name, entry in entries if _is_wanted(name)]
         self._entries = dict(kept)
         self.sizes = {name: entry.file_size for name, entry in kept}
-        self._check(kept, status.st_size)
+        self._check(kept, status.st_size, most_unpacked(status.st_size) if most is None else most)
         digest = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns}".encode())
         for name, entry in sorted(self._entries.items()):
             digest.update(f"\0{name}\0{entry.CRC} {entry.file_size}".encode("utf-8", "surrogatepass"))
@@ -98,16 +115,17 @@ class Zip:
             if size != entry.file_size:
                 raise zipfile.BadZipFile(f"{size:,} bytes instead of {entry.file_size:,}")
 
-    def _check(self, entries: list[tuple[str, zipfile.ZipInfo]], size: int) -> None:
+    def _check(self, entries: list[tuple[str, zipfile.ZipInfo]], size: int, most: int) -> None:
         shown, total = _quoted(self.shown), sum(self.sizes.values())
         if len(entries) > MAX_MEMBERS:
             raise DatasetError(f"{shown} holds {len(entries):,} files, more than {MAX_MEMBERS:,}. {_BY_HAND}")
-        if total > min(MAX_BYTES, max(MAX_UNPACKED, MAX_RATIO * size)):
+        if total > most:
             raise DatasetError(
                 f"{shown} has {size:,} bytes and would unpack to {total:,}, as archives do that are made to fill a "
-                f"disk. If that is right, unpack it yourself, and give the folder."
+                f"disk; at most {max(most, 0):,} are expected here. If that is right, unpack it yourself, and give the "
+                "folder."
             )
-        plain = (name for name in self.sizes if not _is_odd(name))
+        plain = [name for name in self.sizes if not _is_odd(name)]
         folders = {name[: at.start()] for name in plain for at in re.finditer("/", name)}
         seen: set[str] = set()
         faults = []
@@ -115,6 +133,7 @@ class Zip:
             if what := _fault(name, entry, again=name in seen or name in folders):
                 faults.append(f"{printable(name[:100])!r} {what}")
             seen.add(name)
+        faults += _alike([*plain, *sorted(folders)])
         if faults:
             head = f"{shown} has {len(faults):,} files that are not unpacked. {_BY_HAND}"
             raise DatasetError(with_reasons(head, faults))
@@ -137,18 +156,21 @@ def check_table(file: BinaryIO, shown: Path) -> None:
         return  # zipfile says what is wrong
     lengths = [_END.unpack_from(tail, at)[5]]
     if at >= _LOCATOR.size and tail[at - _LOCATOR.size :].startswith(b"PK\6\7"):  # of an archive above 4 GiB
-        lengths = [0]
-        for place in {_LOCATOR.unpack_from(tail, at - _LOCATOR.size)[2], start + at - _LOCATOR.size - 56}:
+        beside = start + at - _LOCATOR.size - 56
+        for place in {_LOCATOR.unpack_from(tail, at - _LOCATOR.size)[2], beside}:
             file.seek(min(max(place, 0), size))
             record = file.read(56)
-            lengths.append(int.from_bytes(record[40:48], "little") if record[:4] == b"PK\6\6" else 0)
+            if record[:4] == b"PK\6\6":
+                lengths.append(int.from_bytes(record[40:48], "little"))
+                if place == beside and lengths[0] == 2**32 - 1:  # stands for the record's; without one it counts
+                    lengths[0] = 0
     if min(max(lengths), size) > MAX_TABLE:  # what is longer than the file is damaged, and zipfile says so
         raise DatasetError(f"{_quoted(shown)} has a list of files of {max(lengths):,} bytes. {_BY_HAND}")
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
-    """The name as it stands in the archive; UTF-8 where it does not say so and is: macOS packs like that."""
-    name = entry.orig_filename
+    """The name as it stands in the archive, behind any "./"; UTF-8 where it does not say so and is, as macOS packs."""
+    name = _HERE.sub("", entry.orig_filename)
     if entry.flag_bits & _UTF8 or name.isascii():
         return name
     try:
@@ -163,23 +185,51 @@ def _is_wanted(name: str) -> bool:
 
 
 def _is_odd(name: str) -> bool:
-    return bool(_ODD.match(name)) or len(name) > _LONGEST or name.count("/") > _DEEPEST
+    return bool(_ODD.match(name)) or _bytes(name) > _LONGEST or name.count("/") > _DEEPEST
 
 
-def _fault(name: str, entry: zipfile.ZipInfo, *, again: bool) -> str:
-    """What is wrong with a file by what the archive says of it, if anything."""
-    kind = stat.S_IFMT(entry.external_attr >> 16) if entry.create_system in _UNIX else 0
+def _bytes(name: str) -> int:
+    return len(name) if name.isascii() else len(name.encode("utf-8", "surrogatepass"))
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    """Files and folders that are one on macOS and Windows, where case and composed letters make no difference."""
+    spelled: dict[str, str] = {}
+    pairs = ((name, spelled.setdefault(unicodedata.normalize("NFC", name).casefold(), name)) for name in names)
+    return [
+        f"{printable(name[:100])!r} and {printable(first[:100])!r} are one name on macOS and Windows"
+        for name, first in pairs
+        if name != first
+    ]
+
+
+def _name_fault(name: str) -> str:
     if _ODD.match(name):
         return "is a name that leads elsewhere"
     if _is_odd(name):
         return "is too long or too deep"
+    if _bytes(name) > _LONGEST_PART and max(map(_bytes, name.split("/"))) > _LONGEST_PART:
+        return f"is too long: a name of more than {_LONGEST_PART} bytes"
+    if _OF_WINDOWS.search(name):
+        return "is a name that Windows does not have, or takes for something else"
+    return ""
+
+
+def _fault(name: str, entry: zipfile.ZipInfo, *, again: bool) -> str:
+    """What is wrong with a file by what the archive says of it, if anything."""
+    if what := _name_fault(name):
+        return what
+    kind = stat.S_IFMT(entry.external_attr >> 16) if entry.create_system in _UNIX else 0
     if again:
         return "stands there twice"
     if entry.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if kind not in (0, stat.S_IFREG):
         return "is a link" if kind == stat.S_IFLNK else "is no regular file"
-    return "" if entry.compress_type in _METHODS else f"is packed in a way that is not read ({entry.compress_type})"
+    if entry.compress_type in _METHODS:
+        return ""
+    method = _OTHER_METHODS.get(entry.compress_type, f"method {entry.compress_type}")
+    return f"is packed in a way that is not read: {method}, and stored or deflated is expected"
 
 
 @contextmanager

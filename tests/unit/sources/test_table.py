@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import time
+import tracemalloc
 import warnings
 import zipfile
 from pathlib import Path
@@ -266,6 +268,36 @@ def test_backslashes_of_another_system(tmp_path):
     assert labels(source) == MEANT
 
 
+@pytest.mark.skipif(os.sep != "/", reason="it is the separator there")
+def test_a_backslash_that_is_part_of_a_name(tmp_path):
+    """Where there is a file of that very name, it is meant."""
+    fill(tmp_path, *PETS, "cat\\1.png")
+    Image.new("L", (3, 2), 200).save(tmp_path / "cat\\1.png", "PNG")
+    source = TableSource(table(tmp_path, "filename,class", "cat\\1.png,cat", *ROWS[1:]))
+    assert source.samples().keys.tolist() == ["cat\\1.png", *list(MEANT)[1:]]
+    assert int(source.read("cat\\1.png")[0, 0, 0]) == 200
+
+
+@pytest.mark.parametrize(
+    "name", [r"\\host\share\x.png", "//host/share/x.png", r"\/host\x.png", r"\\?\UNC\host\x.png", r"\??\UNC\host\x.png"]
+)
+def test_files_of_another_computer_are_not_asked_for(tmp_path, monkeypatch, name):
+    fill(tmp_path, *PETS)
+    asked = []
+    isfile = os.path.isfile
+    monkeypatch.setattr(os.path, "isfile", lambda path: asked.append(str(path)) or isfile(path))
+    for given in (
+        table(tmp_path, "filename,class", *ROWS, f"{name},dog"),
+        {"filename": [*PETS, name], "class": [*"aabba"]},
+    ):
+        with pytest.raises(
+            DatasetError, match=r"files of another computer: .*host.* \((line 6|row 4)\).*Copy the files, or"
+        ):
+            TableSource(given, tmp_path)
+    labels(TableSource(table(tmp_path, f"{name.removesuffix('.png')},class", *ROWS), x_col=0, y_col=1))
+    assert not any("host" in path for path in asked)
+
+
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "nothing"])
 def test_what_is_no_file(tmp_path, kind):
     fill(tmp_path, *PETS)
@@ -316,6 +348,66 @@ def test_bytes_that_no_table_has(tmp_path, row):
         TableSource(path)
 
 
+@pytest.mark.parametrize("options", [{}, {"extension": "png"}])
+def test_a_first_row_is_not_lost(tmp_path, options):
+    """Names without ending do not tell that there is no header."""
+    fill(tmp_path, *(f"{n}.png" for n in range(5)))
+    rows = [f"{n},{'cat' if n % 2 else 'dog'}" for n in range(5)]
+    with pytest.raises(
+        DatasetError, match=r"seems to have no header: its first line says '0'.*Add a line with the names"
+    ):
+        TableSource(table(tmp_path, *rows), x_col=0, y_col=1, **options)
+    assert len(TableSource(table(tmp_path, "id,class", *rows), x_col=0, y_col=1, **options).samples()) == 5
+    assert (
+        len(TableSource(table(tmp_path, "0,1", *rows), x_col=0, y_col=1, **options).samples()) == 5
+    )  # as pandas writes
+    frame = {"0": range(1, 5), "1": ["cat", "dog", "cat", "dog"]}
+    assert len(TableSource(frame, tmp_path, x_col=0, y_col=1, **options).samples()) == 4
+
+
+def test_a_hundred_thousand_columns(tmp_path):
+    more = [f"c{n}" for n in range(100_000)]
+    path = table(
+        fill(tmp_path, *PETS), ",".join(["filename", "class", *more]), *(row + ",7" * len(more) for row in ROWS)
+    )
+    start = time.perf_counter()
+    assert labels(TableSource(path)) == MEANT
+    with pytest.raises(DatasetError, match="columns of the same name: 'c5'"):
+        TableSource(table(tmp_path, ",".join(["filename", "class", *more, "c5"]), *ROWS))
+    assert time.perf_counter() - start < 2
+
+
+def test_only_the_columns_that_are_needed_are_kept(tmp_path):
+    more = [f"c{n}" for n in range(1000)]
+    rows = [f"{n}.png,{'cat' if n % 2 else 'dog'}" + ",1234567" * len(more) for n in range(1000)]
+    path = table(fill(tmp_path, *(f"{n}.png" for n in range(1000))), ",".join(["filename", "class", *more]), *rows)
+    tracemalloc.start()
+    source = TableSource(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(source.samples()) == 1000
+    assert most < path.stat().st_size  # 8 MB; its million cells as texts took 60
+
+
+def test_only_the_columns_that_are_needed_are_copied(tmp_path):
+    class Wide(DataFrame):
+        def __getitem__(self, name):
+            assert name in FRAME, name
+            return super().__getitem__(name)
+
+    assert labels(TableSource(Wide({"a": [1] * 4, **FRAME, "b": [2] * 4}), fill(tmp_path, *PETS))) == MEANT
+
+
+def test_a_number_that_is_a_name_and_a_position(tmp_path):
+    frame = {2: list(MEANT), 1: list(MEANT.values()), 7: ["x"] * 4}
+    with pytest.raises(
+        DatasetError, match=r"x_col is 2, the name of one .* position of another, '7'\. Say .*x_col='2' or '7'"
+    ):
+        TableSource(frame, fill(tmp_path, *PETS), x_col=2, y_col="1")
+    assert labels(TableSource(frame, tmp_path, x_col="2", y_col=1)) == MEANT  # name and position are one
+    assert labels(TableSource(frame, tmp_path, x_col=0, y_col="1")) == MEANT
+
+
 def test_columns_that_are_not_there(tmp_path):
     fill(tmp_path, *PETS)
     with pytest.raises(
@@ -349,6 +441,15 @@ def test_what_is_no_table(given):
         ({"filename": [], "class": []}, "has no rows"),
         ({"filename": [["a.png"], 1j, "b"], "class": ["x", "y", "x"]}, r"Convert these:\s+row 0 holds \['a\.png'\]\s+row 1"),
         ({"filename": list(PETS), "class": [["a"], ["b"], ["a"], ["b"]]}, r"row 0 holds \['a'\]"),
+        ({"filename": None, "class": ["a"]}, r"column 'filename' of the dict is None, a NoneType; expected a list.*Give one"),
+        ({"filename": "0.png", "class": "abcde"}, r"column 'filename' of the dict is '0\.png', a str; expected a list"),
+        ({"filename": b"0.png", "class": "abcde"}, r"a bytes; expected a list"),
+        ({"filename": list(PETS), "class": "aabb"}, r"column 'class' of the dict is 'aabb', a str"),
+        ({"filename": dict.fromkeys(PETS), "class": [*"aabb"]}, r"a dict; expected"),
+        ({"filename": set(PETS), "class": [*"aabb"]}, r"a set; expected"),
+        ({"filename": iter(PETS), "class": [*"aabb"]}, r"iterator; expected"),
+        ({"filename": np.array("0.png"), "class": [*"aabb"]}, r"a ndarray; expected"),
+        ({"filename": 7, "class": [*"aabb"]}, r"is 7, a int; expected"),
         ({1: ["a"], "1": ["b"]}, "columns of the same name: '1'"),
     ],
 )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import resource
 import shutil
 import threading
 import time
@@ -20,7 +19,7 @@ from PIL import Image
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, FileError, ImageError
 from imgclf.files import cache_folder
-from imgclf.sources import CsvPixelsSource, FilenameSource, FolderSource, unpacking
+from imgclf.sources import CsvPixelsSource, FilenameSource, FolderSource, unpacking, zip_members
 from imgclf.sources.paths import Place
 from imgclf.sources.unpacking import place_of
 
@@ -117,6 +116,56 @@ def test_archives_three_deep(tmp_path):
     assert FolderSource(path / "b.zip").root == path / "b.zip" / "c.zip"  # the only thing that can be meant
 
 
+def nested(levels: int, content: bytes) -> bytes:
+    """*content* within so many archives more, ``a.zip`` each."""
+    for _ in range(levels):
+        content = packed(a_zip=content)
+    return content
+
+
+def test_archives_five_deep_and_no_deeper(tmp_path):
+    inmost = packed(**FOLDERS)
+    assert FolderSource(put(tmp_path / "5.zip", nested(4, inmost))).samples().keys.tolist() == KEYS
+    for levels in (5, 6, 1200):
+        path = put(tmp_path / "more.zip", nested(levels, inmost))
+        with pytest.raises(DatasetError, match=r"lies in 5 archives.*at most 5 in all\. Unpack them yourself"):
+            FolderSource(path)
+        with pytest.raises(DatasetError, match="at most 5 in all"):
+            FolderSource(path.joinpath(*["a"] * levels))
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2, 3, 4])
+def test_archives_in_archives_share_one_bound(tmp_path, monkeypatch, levels):
+    """Each level may look modest beside the one before, as 798 bytes did that became 490 MB."""
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED", 20_000)
+    content = io.BytesIO(packed(cat__1_png=picture(1), dog__1_png=bytes(300_000)))
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("padding.txt", bytes(15_000), zipfile.ZIP_STORED)
+    assert len(content.getvalue()) * zip_members.MAX_RATIO > 315_100
+    bomb = put(tmp_path / "bomb.zip", nested(levels, content.getvalue()))
+    if not levels:
+        assert len(FolderSource(bomb).samples()) == 2
+        return
+    assert bomb.stat().st_size * zip_members.MAX_RATIO < 315_000
+    with pytest.raises(DatasetError, match=r"would unpack to 315,\d+, as archives do that are made to fill a disk"):
+        FolderSource(bomb)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+def test_what_outer_archives_took_is_no_more_there_for_inner_ones(tmp_path, monkeypatch, levels):
+    noise = np.random.default_rng(0).bytes(10_000)
+    inner = packed(cat__1_png=picture(1), dog__1_png=picture(2), dog__2_png=noise)
+    path = put(tmp_path / "a.zip", nested(levels, inner))
+    held = len(noise) + len(picture(1)) + len(picture(2))
+    outer = sum(len(nested(level, inner)) for level in range(levels))
+    monkeypatch.setattr(zip_members, "MAX_RATIO", 0)
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED", held + outer - 1)
+    with pytest.raises(DatasetError, match=rf"a\.zip' has .* at most {held - 1:,} are expected here"):
+        FolderSource(path)
+    monkeypatch.setattr(zip_members, "MAX_UNPACKED", held + outer)
+    assert len(FolderSource(path).samples()) == 3
+
+
 def test_a_table_in_an_archive(tmp_path):
     path = put(tmp_path / "digit-recognizer.zip", packed(**DIGITS))
     train, test = CsvPixelsSource(path / "train.csv"), CsvPixelsSource(str(path / "test.csv"))
@@ -189,6 +238,15 @@ def test_what_nobody_uses_is_removed(tmp_path, cache):
     assert len(list(cache.iterdir())) == 1
 
 
+def test_what_is_used_stays(tmp_path, cache):
+    path = put(tmp_path / "pets.zip", packed(**FOLDERS))
+    FolderSource(path)
+    (entry,) = cache.iterdir()
+    os.utime(entry, (0, 0))
+    FolderSource(path)
+    assert entry.stat().st_mtime > time.time() - 3600
+
+
 def test_a_damaged_archive_leaves_nothing(tmp_path, cache):
     content = packed(**FOLDERS)
     at = content.rindex(b"PK\3\4") + 60
@@ -219,8 +277,22 @@ def test_a_disk_that_is_full_before(tmp_path, cache, monkeypatch):
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.parametrize("enough", [True, False])
+def test_the_room_that_the_pictures_take(tmp_path, monkeypatch, enough):
+    size = sum(map(len, FOLDERS.values()))
+    usage = shutil.disk_usage(tmp_path)._replace(free=unpacking._ROOM + size - (not enough))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    path = put(tmp_path / "pets.zip", packed(**FOLDERS))
+    if enough:
+        assert len(FolderSource(path).samples()) == 4
+        return
+    with pytest.raises(FileError, match=rf"{usage.free + 1:,} are needed"):
+        FolderSource(path)
+
+
 def test_a_disk_that_gets_full_on_the_way(tmp_path, cache):
     """A limit on the size of files stands for it: the system refuses what is written beyond."""
+    resource = pytest.importorskip("resource", reason="of Unix")
     noise = np.random.default_rng(0).bytes(200_000)
     path = put(tmp_path / "pets.zip", packed(**FOLDERS, zebra__1_png=noise))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
