@@ -84,7 +84,7 @@ def parse_example(content: bytes, wanted: Collection[str] | None = None) -> dict
         at = start if (number, wire) == (1, _BYTES) else stop
         while at < stop:
             inner, how, begin, at = _field_at(content, at, stop)
-            if inner == 1 and how == _BYTES:
+            if inner == 1 and how == _BYTES and (names is None or not _is_another(content, begin, at, names)):
                 name, begin, end = _entry(content, begin, at)
                 if names is None or name in names:
                     found[_text(name)] = _feature(content, begin, end)
@@ -101,6 +101,13 @@ def dump_example(features: Mapping[str, list[bytes] | list[int]]) -> bytes:
             inner, kind = _field(1, b"".join(_packed(value) for value in values if isinstance(value, int))), 3
         entries += _field(1, _field(1, name.encode()) + _field(2, _field(kind, inner)))
     return _field(1, entries)
+
+
+def _is_another(content: bytes, at: int, stop: int, names: Collection[bytes]) -> bool:
+    """Whether a feature begins with a short name that is none of *names*: most do, and are passed over at once."""
+    if stop - at < 2 or content[at] != 1 << 3 | _BYTES or content[at + 1] > 127:
+        return False
+    return content[at + 2 : at + 2 + content[at + 1]] not in names
 
 
 def _entry(content: bytes, at: int, stop: int) -> tuple[bytes, int, int]:
@@ -132,6 +139,10 @@ def _text(name: bytes) -> str:
 
 def _feature(content: bytes, at: int, stop: int) -> Feature:
     """As in protobuf, lists of one kind are joined, and one of another kind takes the place of those before."""
+    if at < stop:
+        number, wire, begin, end = _field_at(content, at, stop)
+        if wire == _BYTES and number in _KINDS and end == stop:  # nearly always
+            return Feature(content, _KINDS[number], ((begin, end),))
     kind: Kind = "nothing"
     parts: list[tuple[int, int]] = []
     for number, wire, begin, end in _fields(content, at, stop):
