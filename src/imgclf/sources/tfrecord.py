@@ -64,8 +64,9 @@ class TFRecordSource:
         label: The feature that holds the class: a whole number or a name.  ``"auto"``: ``image/class/label``, else
             ``label``, else ``image/class/text``, else ``class``.  None: the pictures are unlabelled.  −1 is unlabelled.
         class_names: The names of the classes, in the order of the labels.  None: those that :func:`write_tfrecords` or
-            TensorFlow Datasets has put beside the files, the former for the features above only; else those in
-            ``image/class/text``, in the order of the numbers; else the labels found, in natural order.
+            TensorFlow Datasets has put beside the files; else those in ``image/class/text``, in the order of the
+            numbers; else the labels found, in natural order.  A *label* that is none of the features above has names
+            of TensorFlow Datasets only, or those found.
 
     Attributes:
         class_names: The names of the classes; empty if unlabelled and not given.
@@ -180,7 +181,8 @@ class TFRecordSource:
             raise ExampleError(f"it has no {self._image!r} of bytes, but {_described(parse_example(payload))}")
         _only(features[self._image])
         label = None if self._label is None else _label(features.get(self._label, NOTHING), self._label)
-        return _Told(label, _text(features.get(_TEXT, NOTHING)), _text(features.get(_FILENAME, NOTHING)))
+        text = _text(features.get(_TEXT, NOTHING)) if self._label in LABELS else ""  # names nothing else
+        return _Told(label, text, _text(features.get(_FILENAME, NOTHING)))
 
     def _named(
         self, told: Sequence[_Told], given: tuple[str, ...] | None

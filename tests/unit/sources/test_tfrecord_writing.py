@@ -415,6 +415,45 @@ def test_tensorflow_decodes_to_the_shapes_that_we_write(tmp_path):
     assert len(found) == len(CHANNELS)
 
 
+PARSE = """
+import sys, json
+import tensorflow as tf
+for payload in sys.argv[1:]:
+    found = tf.train.Example.FromString(bytes.fromhex(payload)).features.feature
+    print(json.dumps({name: [[value.hex() for value in found[name].bytes_list.value], list(found[name].int64_list.value)]
+                      for name in found}))
+"""
+
+
+def enclosed(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def in_parts(*lists: bytes) -> bytes:
+    """A message of one feature "f" with several lists."""
+    return enclosed(1, enclosed(1, enclosed(1, b"f") + enclosed(2, b"".join(lists))))
+
+
+@needs_tensorflow
+def test_lists_in_several_parts_are_read_as_tensorflow_does():
+    x, y = (enclosed(1, enclosed(1, value)) for value in (b"x", b"y"))
+    three, five = enclosed(3, enclosed(1, b"\3")), enclosed(3, b"\x08\5")
+    cases = [
+        (x, y),
+        (three, five),
+        (x, three),
+        (three, x, y),
+        (x, three, y),
+        (three, x, five),
+        (x, enclosed(1, b"")),
+        (),
+    ]
+    payloads = [in_parts(*lists) for lists in cases] + [in_parts(x) + in_parts(y), in_parts(three) + in_parts(x)]
+    for payload, line in zip(payloads, tensorflow(PARSE, *(each.hex() for each in payloads)), strict=True):
+        found = {name: [[v.hex() for v in f.texts()], f.integers()] for name, f in parse_example(payload).items()}
+        assert found == json.loads(line)
+
+
 @needs_tensorflow
 def test_we_read_what_tensorflow_writes(tmp_path):
     tensorflow(WRITE, tmp_path / "a.tfrecord")
