@@ -14,7 +14,7 @@ from PIL import Image
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, FileError, ImageError, OptionError
 from imgclf.images import ImageSpec, prepare_image
-from imgclf.sources import UNLABELLED, TFRecordSource, unpacking
+from imgclf.sources import UNLABELLED, TFRecordSource, example, unpacking
 from imgclf.sources.example import dump_example
 from imgclf.sources.record_file import write_record
 
@@ -189,6 +189,29 @@ def test_an_own_feature_has_no_names_of_others(tmp_path):
 def test_sets_that_do_not_hold_together(tmp_path, examples, told):
     with pytest.raises(DatasetError, match=told):
         TFRecordSource(put(tmp_path / "a", *examples))
+
+
+@pytest.mark.parametrize(
+    "lists", [{"image": [b"x"], "label": list(range(9999))}, {"image": [b"x"] * 9999}, {"label": [b"x"] * 9999}]
+)
+def test_long_lists_are_not_decoded_to_their_end(tmp_path, monkeypatch, lists):
+    """Told by the steps taken, of which a list of 10,000 values would need as many."""
+    path = put(tmp_path / "a", tfds(0, 0), {**tfds(1, 1), **lists})
+    steps = 0
+
+    def counted(step: Any) -> Any:
+        def run(*given: Any) -> Any:
+            nonlocal steps
+            steps += 1
+            return step(*given)
+
+        return run
+
+    for name in ("_varint", "_field_at"):
+        monkeypatch.setattr(example, name, counted(getattr(example, name)))
+    with pytest.raises(DatasetError, match="record 1 of .* several (labels|pictures), and one"):
+        TFRecordSource(path)
+    assert steps < 100
 
 
 def test_damaged_files_are_told_at_once(tmp_path):
