@@ -200,14 +200,19 @@ def fit_image(image: npt.NDArray[Any], spec: ImageSpec) -> Pixels:
     Raises:
         ImageError: another type, number of axes or channels.
     """
-    pixels = _checked(image)
+    pixels = checked_pixels(image)
     if pixels.shape == spec.shape:
         return pixels
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     return _fitted(Upright(picture, picture.size, 1, 0.0, 0.0), spec)
 
 
-def _checked(image: npt.NDArray[Any]) -> Pixels:
+def checked_pixels(image: npt.NDArray[Any]) -> Pixels:
+    """*image* as uint8 ``(height, width, 1 or 3)``, once it is a picture; grey may come without its last axis.
+
+    Raises:
+        ImageError: another type, number of axes or channels.
+    """
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
         unit = pixels.dtype.kind == "f" and pixels.size > 0 and float(pixels.max()) <= 1

@@ -9,7 +9,8 @@ In: bytes.  Out: its features, by name; and back.  Written by hand for this one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 Kind = Literal["bytes", "floats", "integers", "nothing"]
@@ -24,55 +25,51 @@ class ExampleError(ValueError):
 
 
 class Feature(NamedTuple):
-    """One feature, not yet taken apart: most are never asked for, and a picture is copied once.
+    """One feature; its values are not yet taken apart, and a picture is copied once.
 
     Attributes:
         content: The whole message.
-        start: Where the feature begins in it.
-        stop: Where it ends.
+        kind: What it is a list of.
+        parts: From where to where the list lies in the message; it may be written in several parts.
     """
 
     content: bytes
-    start: int
-    stop: int
+    kind: Kind
+    parts: Sequence[tuple[int, int]]
 
-    @property
-    def kind(self) -> Kind:
-        """What it is a list of."""
-        return self._list()[0]
+    def texts(self, most: int | None = None) -> list[bytes]:
+        """The first *most* values of the list, or all; empty if it is of something else than bytes."""
+        return list(islice(self._texts(), most)) if self.kind == "bytes" else []
 
-    def texts(self) -> list[bytes]:
-        """The list, of bytes; empty if it is of something else."""
-        kind, start, stop = self._list()
-        values = _fields(self.content, start, stop) if kind == "bytes" else ()
-        return [self.content[begin:end] for number, wire, begin, end in values if (number, wire) == (1, _BYTES)]
+    def integers(self, most: int | None = None) -> list[int]:
+        """The first *most* values of the list, or all; empty if it is of something else than whole numbers."""
+        return list(islice(self._integers(), most)) if self.kind == "integers" else []
 
-    def integers(self) -> list[int]:
-        """The list, of whole numbers of 64 bits; empty if it is of something else."""
-        kind, start, stop = self._list()
-        found = []
-        for number, wire, begin, end in _fields(self.content, start, stop) if kind == "integers" else ():
-            at = begin
-            while number == 1 and wire in (_VARINT, _BYTES) and at < end:  # one number, or many packed
-                value, at = _varint(self.content, at, end)
-                found.append(value - _LIMIT if value >= _LIMIT // 2 else value)
-        return found
+    def _texts(self) -> Iterator[bytes]:
+        for start, stop in self.parts:
+            for number, wire, begin, end in _fields(self.content, start, stop):
+                if (number, wire) == (1, _BYTES):
+                    yield self.content[begin:end]
 
-    def _list(self) -> tuple[Kind, int, int]:
-        """The kind of the list and its place; of several the last counts."""
-        found: tuple[Kind, int, int] = ("nothing", self.start, self.start)
-        for number, wire, begin, end in _fields(self.content, self.start, self.stop):
-            if wire == _BYTES and number in _KINDS:
-                found = (_KINDS[number], begin, end)
-        return found
+    def _integers(self) -> Iterator[int]:
+        for start, stop in self.parts:
+            for number, wire, begin, end in _fields(self.content, start, stop):
+                at = begin
+                while number == 1 and wire in (_VARINT, _BYTES) and at < end:  # one number, or many packed
+                    value, at = _varint(self.content, at, end)
+                    yield value - _LIMIT if value >= _LIMIT // 2 else value
 
 
-NOTHING = Feature(b"", 0, 0)
+NOTHING = Feature(b"", "nothing", ())
 """A feature without a list, as one that is not there."""
 
 
-def parse_example(content: bytes) -> dict[str, Feature]:
+def parse_example(content: bytes, wanted: Collection[str] | None = None) -> dict[str, Feature]:
     r"""The features of a message, by name.  As in protobuf, of two with one name the last counts.
+
+    Args:
+        content: The message.
+        wanted: The names to look for; the other features are passed over.  None: all.
 
     Raises:
         ExampleError: it is no such message: cut off, lengths beyond its end, a name that is no UTF-8.
@@ -81,16 +78,16 @@ def parse_example(content: bytes) -> dict[str, Feature]:
     >>> features["label"].integers(), features["image"].texts()
     ([3], [b'\x89PNG'])
     """
+    names = None if wanted is None else {name.encode() for name in wanted}
     found: dict[str, Feature] = {}
-    at, whole = 0, len(content)
-    while at < whole:
-        number, wire, at, stop = _field_at(content, at, whole)
-        while at < stop and number == 1 and wire == _BYTES:
+    for number, wire, start, stop in _fields(content, 0, len(content)):
+        at = start if (number, wire) == (1, _BYTES) else stop
+        while at < stop:
             inner, how, begin, at = _field_at(content, at, stop)
-            if inner == 1 and how == _BYTES:
-                name, feature = _entry(content, begin, at)
-                found[name] = feature
-        at = stop
+            if inner == 1 and how == _BYTES and (names is None or not _is_another(content, begin, at, names)):
+                name, begin, end = _entry(content, begin, at)
+                if names is None or name in names:
+                    found[_text(name)] = _feature(content, begin, end)
     return found
 
 
@@ -106,18 +103,54 @@ def dump_example(features: Mapping[str, list[bytes] | list[int]]) -> bytes:
     return _field(1, entries)
 
 
-def _entry(content: bytes, at: int, stop: int) -> tuple[str, Feature]:
-    name, feature = b"", NOTHING
-    while at < stop:
-        number, wire, begin, at = _field_at(content, at, stop)
-        if wire == _BYTES and number == 1:
-            name = content[begin:at]
-        elif wire == _BYTES and number == 2:
-            feature = Feature(content, begin, at)
+def _is_another(content: bytes, at: int, stop: int, names: Collection[bytes]) -> bool:
+    """Whether a feature begins with a short name that is none of *names*: most do, and are passed over at once."""
+    if stop - at < 2 or content[at] != 1 << 3 | _BYTES or content[at + 1] > 127:
+        return False
+    return content[at + 2 : at + 2 + content[at + 1]] not in names
+
+
+def _entry(content: bytes, at: int, stop: int) -> tuple[bytes, int, int]:
+    """The name of a feature, and from where to where it lies."""
+    if at == stop:
+        return b"", at, stop
+    number, wire, start, middle = _field_at(content, at, stop)
+    if number == 1 and wire == _BYTES and middle < stop:  # nearly always: a name, a feature, and nothing else
+        number, wire, begin, end = _field_at(content, middle, stop)
+        if number == 2 and wire == _BYTES and end == stop:
+            return content[start:middle], begin, end
+    name, places = b"", []
+    for number, wire, begin, end in _fields(content, at, stop):
+        if number == 1 and wire == _BYTES:
+            name = content[begin:end]
+        elif number == 2 and wire == _BYTES:
+            places.append((begin, end))
+    if len(places) > 1:  # protobuf would join them; nobody writes this
+        raise ExampleError(f"its feature {name[:40]!r} stands in {len(places):,} parts, and one is expected")
+    return name, *(places[0] if places else (at, at))
+
+
+def _text(name: bytes) -> str:
     try:
-        return name.decode(), feature
+        return name.decode()
     except UnicodeDecodeError:
         raise ExampleError(f"a feature is called {name[:40]!r}, which is no text") from None
+
+
+def _feature(content: bytes, at: int, stop: int) -> Feature:
+    """As in protobuf, lists of one kind are joined, and one of another kind takes the place of those before."""
+    if at < stop:
+        number, wire, begin, end = _field_at(content, at, stop)
+        if wire == _BYTES and number in _KINDS and end == stop:  # nearly always
+            return Feature(content, _KINDS[number], ((begin, end),))
+    kind: Kind = "nothing"
+    parts: list[tuple[int, int]] = []
+    for number, wire, begin, end in _fields(content, at, stop):
+        if wire == _BYTES and number in _KINDS:
+            if kind != _KINDS[number]:
+                kind, parts = _KINDS[number], []
+            parts.append((begin, end))
+    return Feature(content, kind, parts)
 
 
 def _fields(content: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
@@ -130,6 +163,11 @@ def _fields(content: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int,
 
 def _field_at(content: bytes, at: int, stop: int) -> tuple[int, int, int, int]:
     """The field that begins at *at*: its number, how it is written, and from where to where its value lies."""
+    tag = content[at]
+    if tag & 0x87 == _BYTES and tag > 7 and at + 1 < stop and (length := content[at + 1]) < 128:  # nearly always
+        end = at + 2 + length
+        if end <= stop:
+            return tag >> 3, _BYTES, at + 2, end
     tag, at = _varint(content, at, stop)
     wire = tag & 7
     if wire == _BYTES:

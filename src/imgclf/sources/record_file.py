@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,24 +74,48 @@ def records(path: Path, shown: str) -> Iterator[tuple[int, bytes]]:
                 number += 1
 
 
+def read_records(path: Path, places: Iterable[tuple[int, int]], shown: str) -> Iterator[bytes | ImageError]:
+    """The payload at each of *places*, a byte and a length, compared with its checksum; the file is opened once.
+
+    One that is not there any more, or is another one, is an error in its place.
+    """
+    try:
+        handle, _ = open_handle(path)
+    except OSError as error:
+        yield from (_unreadable(shown, error) for _ in places)
+        return
+    try:
+        for at, length in places:
+            yield _payload_at(handle, at, length, shown)
+    finally:
+        os.close(handle)
+
+
 def read_record(path: Path, at: int, length: int, shown: str) -> bytes:
     """The payload of *length* bytes at byte *at*, compared with its checksum.
 
     Raises:
         ImageError: it is not there any more, or another one.
     """
+    (found,) = read_records(path, [(at, length)], shown)
+    if isinstance(found, ImageError):
+        raise found
+    return found
+
+
+def _payload_at(handle: int, at: int, length: int, shown: str) -> bytes | ImageError:
     try:
-        handle, _ = open_handle(path)
-        try:
-            os.lseek(handle, at, os.SEEK_SET)
-            record = read_handle(handle, length + _CHECK.size)[: length + _CHECK.size]
-        finally:
-            os.close(handle)
+        os.lseek(handle, at, os.SEEK_SET)
+        record = read_handle(handle, length + _CHECK.size)[: length + _CHECK.size]
     except OSError as error:
-        raise ImageError(f"{shown} cannot be read: {error.strerror}. Check the path.") from None
+        return _unreadable(shown, error)
     if len(record) < length + _CHECK.size or _CHECK.unpack_from(record, length)[0] != masked(record[:length]):
-        raise ImageError(f"{shown} has changed since it was listed. Make a new source.")
+        return ImageError(f"{shown} has changed since it was listed. Make a new source.")
     return record[:length]
+
+
+def _unreadable(shown: str, error: OSError) -> ImageError:
+    return ImageError(f"{shown} cannot be read: {error.strerror}. Check the path.")
 
 
 def _length(head: bytes, left: int, number: int, shown: str) -> int:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -17,17 +18,16 @@ import numpy.typing as npt
 from ..errors import DatasetError, FileError, ImageError, OptionError, listed, with_reasons
 from ..images import ImageSpec, Pixels, prepare_image, read_image
 from .base import UNLABELLED, Samples
-from .class_names import given_names, labels_in_range, labels_of, labels_of_table
+from .class_names import given_names, labels_in_range, labels_of, warn_of_unlabelled
 from .example import NOTHING, ExampleError, Feature, parse_example
-from .record_file import begins_with_a_record, read_record, records
-from .record_sets import names_beside, record_files
+from .record_file import begins_with_a_record, read_record, read_records, records
+from .record_sets import LABELS, names_beside, record_files
 from .unpacking import is_gzip, unpacked_gzip
 
 AUTO = "auto"
 _IMAGES = ("image/encoded", "image", "image_raw")
-_LABELS = ("image/class/label", "label", "image/class/text", "class")
 _TEXT, _FILENAME = "image/class/text", "image/filename"
-_KEY = re.compile(r"(?!/)(?!.*(^|/)\.{0,2}(/|$))[^\\]+", re.DOTALL)
+_KEY = re.compile(r"(?!/)(?!.*(^|/)\.{0,2}(/|$))[^\\\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # no-break spaces are in names
 _RUN = 64  # pictures per task of a thread
 
 
@@ -65,7 +65,8 @@ class TFRecordSource:
             ``label``, else ``image/class/text``, else ``class``.  None: the pictures are unlabelled.  −1 is unlabelled.
         class_names: The names of the classes, in the order of the labels.  None: those that :func:`write_tfrecords` or
             TensorFlow Datasets has put beside the files; else those in ``image/class/text``, in the order of the
-            numbers; else the labels found, in natural order.
+            numbers; else the labels found, in natural order.  A *label* that is none of the features above has names
+            of TensorFlow Datasets only, or those found.
 
     Attributes:
         class_names: The names of the classes; empty if unlabelled and not given.
@@ -135,65 +136,83 @@ class TFRecordSource:
         shown = f"{str(key)!r} in {self._shown[record.file]}"
         payload = read_record(self._paths[record.file], record.at, record.length, shown)
         try:
-            return _only(parse_example(payload)[self._image])
-        except (ExampleError, KeyError):
+            return self._picture(payload)
+        except ExampleError:
             raise ImageError(f"{shown} has changed since it was listed. Make a new source.") from None
 
     def fingerprint(self) -> str:
         """A digest of keys and encoded pictures, read anew at every call; labels and class names do not enter."""
-        keys = list(self._records)
+        entries = list(self._records.items())
         with ThreadPoolExecutor() as pool:
-            runs = pool.map(self._digests, (keys[start : start + _RUN] for start in range(0, len(keys), _RUN)))
+            runs = pool.map(self._digests, (entries[start : start + _RUN] for start in range(0, len(entries), _RUN)))
             return hashlib.blake2b(b"".join(runs), digest_size=16).hexdigest()
 
-    def _digests(self, keys: Sequence[str]) -> bytes:
+    def _digests(self, entries: Sequence[tuple[str, _Record]]) -> bytes:
         total = b""
-        for key in keys:
-            try:
-                content = self.encoded(key)
-            except ImageError:
-                content = b"unreadable"
-            total += hashlib.blake2b(content, key=hashlib.sha256(key.encode()).digest(), digest_size=16).digest()
+        for file, group in groupby(entries, key=lambda entry: entry[1].file):
+            run = list(group)
+            places = ((record.at, record.length) for _, record in run)
+            payloads = read_records(self._paths[file], places, self._shown[file])
+            for (key, _), payload in zip(run, payloads, strict=True):
+                try:
+                    content = b"unreadable" if isinstance(payload, ImageError) else self._picture(payload)
+                except ExampleError:
+                    content = b"unreadable"
+                total += hashlib.blake2b(content, key=hashlib.sha256(key.encode()).digest(), digest_size=16).digest()
         return total
+
+    def _wanted(self) -> tuple[str, ...]:
+        return (self._image, _TEXT, _FILENAME, *([] if self._label is None else [self._label]))
+
+    def _picture(self, payload: bytes) -> bytes:
+        return _only(parse_example(payload, (self._image,)).get(self._image, NOTHING))
 
     def _explained(self, key: str, error: ImageError) -> ImageError:
         return ImageError(str(error).replace("this picture", repr(str(key)), 1))
 
     def _take(self, payload: bytes) -> _Told:
         """What a record says of its picture; the first tells which features hold picture and label."""
-        features = parse_example(payload)
+        features = parse_example(payload, None if AUTO in (self._image, self._label) else self._wanted())
         if self._image == AUTO:
             self._image = _chosen(features, _IMAGES, "image")
         if self._label == AUTO:
-            self._label = _chosen(features, _LABELS, "label", " or label=None for pictures without labels,")
+            self._label = _chosen(features, LABELS, "label", " or label=None for pictures without labels,")
         if features.get(self._image, NOTHING).kind != "bytes":
-            raise ExampleError(f"it has no {self._image!r} of bytes, but {_described(features)}")
+            raise ExampleError(f"it has no {self._image!r} of bytes, but {_described(parse_example(payload))}")
         _only(features[self._image])
-        label = None if self._label is None else _label(features.get(self._label), self._label)
-        return _Told(label, _text(features.get(_TEXT)), _text(features.get(_FILENAME)))
+        label = None if self._label is None else _label(features.get(self._label, NOTHING), self._label)
+        text = _text(features.get(_TEXT, NOTHING)) if self._label in LABELS else ""  # names nothing else
+        return _Told(label, text, _text(features.get(_FILENAME, NOTHING)))
 
     def _named(
         self, told: Sequence[_Told], given: tuple[str, ...] | None
     ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
         """Class names, and the label of every record."""
-        where = f"feature {self._label!r} of {self._name!r}"
         if self._label is None:
             return given or (), np.full(len(told), UNLABELLED, np.int32)
+        where = f"feature {self._label!r} of {self._name!r}"
         beside = names_beside(list(self._files.values()), self._label) if given is None else None
-        labels = [each.label for each in told]
-        numbers = [UNLABELLED if label is None else label for label in labels if not isinstance(label, str)]
-        names = given or beside
-        if len(numbers) < len(labels):
-            return labels_of([None if label in (None, UNLABELLED) else str(label) for label in labels], names, where)
-        if names is not None:
-            return names, labels_in_range(np.array(numbers, np.int64), names, where)
-        texts = {number: each.text for number, each in zip(numbers, told, strict=True) if number != UNLABELLED}
-        if not texts or not all(texts.values()):
-            return labels_of_table([str(number) for number in numbers], None, where)
-        _check_texts(texts, numbers, told, where)
-        classes = [texts.get(number) for number in numbers]
-        labels_of(classes, None, where)  # refuses one class only, two spellings of one, ids
-        return labels_of(classes, tuple(texts[number] for number in sorted(texts)), where)
+        names, labels = _names_and_labels(told, given or beside, where)
+        warn_of_unlabelled(int((labels == UNLABELLED).sum()), len(labels), where)
+        return names, labels
+
+
+def _names_and_labels(
+    told: Sequence[_Told], names: tuple[str, ...] | None, where: str
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    labels = [None if each.label == UNLABELLED else each.label for each in told]
+    if any(isinstance(label, str) for label in labels):
+        return labels_of([None if label is None else str(label) for label in labels], names, where)
+    numbers = [UNLABELLED if label is None else int(label) for label in labels]
+    if names is not None:
+        return names, labels_in_range(np.array(numbers, np.int64), names, where)
+    texts = {number: each.text for number, each in zip(numbers, told, strict=True) if number != UNLABELLED}
+    if not texts or not all(texts.values()):
+        return labels_of([None if label is None else str(label) for label in labels], None, where)
+    _check_texts(texts, numbers, told, where)
+    classes = [texts.get(number) for number in numbers]
+    labels_of(classes, None, where)  # refuses one class only, two spellings of one, ids
+    return labels_of(classes, tuple(texts[number] for number in sorted(texts)), where)
 
 
 def _plain(path: Path) -> Path:
@@ -240,7 +259,7 @@ def _read_all(
 def _keys(names: Sequence[str], found: Sequence[tuple[_Record, _Told]]) -> list[str]:
     """The names that the records give, if they will do; else file and number."""
     given = [told.filename for _, told in found]
-    if len(set(given)) == len(given) and all(_KEY.fullmatch(name) and name.isprintable() for name in given):
+    if len(set(given)) == len(given) and all(map(_KEY.fullmatch, given)):
         return given
     first: dict[int, int] = {}
     places = [(record.file, at - first.setdefault(record.file, at)) for at, (record, _) in enumerate(found)]
@@ -272,25 +291,23 @@ def _described(features: dict[str, Feature]) -> str:
 
 
 def _only(feature: Feature) -> bytes:
-    values = feature.texts()
+    values = feature.texts(2)
     if len(values) != 1:
-        raise ExampleError(f"it holds {len(values)} pictures, and one is expected")
+        raise ExampleError(f"it holds {'several pictures' if values else 'no picture'}, and one is expected")
     return values[0]
 
 
-def _label(feature: Feature | None, name: str) -> int | str | None:
-    if feature is None or feature.kind == "nothing":
-        return None
-    numbers, texts = (feature.integers(), []) if feature.kind == "integers" else ([], feature.texts())
+def _label(feature: Feature, name: str) -> int | str | None:
+    numbers, texts = feature.integers(2), feature.texts(2)  # there may be millions
     if feature.kind == "floats" or len(numbers) + len(texts) > 1:
-        what = "holds floats" if feature.kind == "floats" else f"holds {len(numbers) + len(texts)} labels"
-        raise ExampleError(f"its {name!r} {what}, and one whole number or name is expected")
+        what = "floats" if feature.kind == "floats" else "several labels"
+        raise ExampleError(f"its {name!r} holds {what}, and one whole number or name is expected")
     try:
         return numbers[0] if numbers else "".join(text.decode() for text in texts).strip() or None
     except UnicodeDecodeError:
         raise ExampleError(f"its {name!r} is {texts[0][:40]!r}, which is no text") from None
 
 
-def _text(feature: Feature | None) -> str:
-    values = feature.texts() if feature and feature.kind == "bytes" else []
+def _text(feature: Feature) -> str:
+    values = feature.texts(2)
     return values[0].decode(errors="replace").strip() if len(values) == 1 else ""

@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..errors import DatasetError, FileError, ImageError, OptionError, about, listed, with_reasons
+from ..errors import DatasetError, FileError, ImgclfError, OptionError, about, listed, with_reasons
 from ..files import replacing, write_json
-from ..images import ImageFacts, Pixels, inspect_image
-from .base import UNLABELLED, DatasetSource
+from ..images import ImageFacts, Pixels, checked_pixels, inspect_image
+from ..tables import visible
+from .base import UNLABELLED, DatasetSource, Samples
+from .class_names import given_names, labels_in_range
 from .example import dump_example
 from .paths import as_path
 from .picture_files import PictureFiles
@@ -76,6 +78,10 @@ def write_tfrecords(
     has no file (a row of a table, an array, a picture of a ``Dataset``) as PNG, without loss.  The class names stand in
     ``NAME.classes.json`` as well.  The same pictures give the same bytes.
 
+    Height, width and channels are those that TensorFlow decodes to when it is asked for no number of channels: it takes
+    no notice of EXIF's orientation, so a photograph that lies on its side does so there, and it keeps transparency as a
+    second or fourth channel.  imgclf turns the one upright and lays the other over white.
+
     The files get their names when all of them are written; before, nothing that is in *folder* changes.
 
     Args:
@@ -85,7 +91,7 @@ def write_tfrecords(
         shards: How many files.  The pictures keep their order, from file to file.
 
     Raises:
-        DatasetError: no pictures; pictures that cannot be read, all of them at once.
+        DatasetError: no pictures; labels that stand for no class; pictures that cannot be read, all of them at once.
         FileError: no room; or files of the same name and another number of shards, which would be mixed up.
         OptionError: a name or number that cannot be.
     """
@@ -95,10 +101,11 @@ def write_tfrecords(
         raise OptionError(f"name is {name!r}; expected letters, digits, '_', '-' and '.', such as 'train'.")
     count = len(given.keys)
     most = min(_MOST_SHARDS, count)
-    if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= most:
+    if not isinstance(shards, (int, np.integer)) or isinstance(shards, bool) or not 1 <= shards <= most:
         raise OptionError(
             f"shards is {shards!r}; expected a whole number from 1 to {most:,}: no file without pictures."
         )
+    shards = int(shards)
     paths = [root / f"{name}-{shard:05d}-of-{shards:05d}.tfrecord" for shard in range(shards)]
     _check_others(root, name, paths)
     with ExitStack() as stack:
@@ -122,40 +129,57 @@ def _payloads(given: _Given, part: range, faults: list[str]) -> Iterator[bytes]:
         try:
             content = given.encoded(at)
             facts = inspect_image(content)
-        except ImageError as error:
+        except ImgclfError as error:
             faults.append(about(key, str(error).replace("this picture", repr(key), 1)))
-            continue
-        if not faults:  # else nothing is kept anyhow
-            yield dump_example(_features(key, given.labels[at], given.class_names, content, facts))
+        except Exception as error:  # a user's own source may raise anything; its key must be named
+            faults.append(about(key, f"{type(error).__name__}: {visible(str(error))}"))
+        else:
+            if not faults:  # else nothing is kept anyhow
+                yield dump_example(_features(key, given.labels[at], given.class_names, content, facts))
 
 
 def _features(
     key: str, label: int, names: tuple[str, ...], content: bytes, facts: ImageFacts
 ) -> dict[str, list[bytes] | list[int]]:
     kind = "jpeg" if facts.format == "MPO" else facts.format.lower()
+    height, width = facts.size[::-1] if facts.orientation > 4 else facts.size
     return {
         "image/encoded": [content],
         "image/format": [kind.encode()],
-        "image/height": [facts.size[0]],
-        "image/width": [facts.size[1]],
-        "image/channels": [1 if facts.mode in {"1", "L", "I;16"} else 3],
+        "image/height": [height],
+        "image/width": [width],
+        "image/channels": [_channels(kind, facts.mode, content)],
         "image/filename": [key.encode()],
         "image/class/label": [label],
         "image/class/text": [b"" if label == UNLABELLED else names[label].encode()],
     }
 
 
+def _channels(kind: str, mode: str, content: bytes) -> int:
+    """How many channels TensorFlow decodes a picture to."""
+    if mode == "P" and kind == "png":
+        return 4 if b"tRNS" in content[: content.find(b"IDAT")] else 3  # before the pixels, if at all
+    return 3 if kind == "gif" or mode in {"P", "CMYK"} else Image.getmodebands(mode)
+
+
 def _opened(source: Any) -> _Given:
-    if isinstance(source, DatasetSource):
-        samples = source.samples()
-        keys, labels = samples.keys.tolist(), samples.labels.tolist()
-    elif isinstance(source, Decoded):
-        keys, labels = source.keys.tolist(), source.labels.tolist()
+    if isinstance(source, DatasetSource) and not isinstance(source, type):
+        samples: object = source.samples()
+        if not isinstance(samples, Samples):
+            raise OptionError(
+                f"samples() gave a {type(samples).__name__}; expected Samples(keys=…, labels=…). Return that."
+            )
+        keys, labels = samples.keys.tolist(), samples.labels
+    elif isinstance(source, Decoded) and not isinstance(source, type):
+        keys, labels = source.keys.tolist(), source.labels
     else:
-        raise OptionError(f"a {type(source).__name__} is no source and no Dataset. Give one.")
+        what = f"the class {source.__name__}" if isinstance(source, type) else f"a {type(source).__name__}"
+        raise OptionError(f"{what} is no source and no Dataset. Give one.")
     if not keys:
         raise DatasetError(f"{source!r} holds no pictures. Check its path.")
-    return _Given(keys, labels, tuple(source.class_names), lambda at: _encoded(source, keys[at], at))
+    names = given_names(source.class_names, least=0) or ()
+    numbers = labels_in_range(labels, names, repr(source)).tolist()
+    return _Given(keys, numbers, names, lambda at: _encoded(source, keys[at], at))
 
 
 def _encoded(source: Any, key: str, at: int) -> bytes:
@@ -164,7 +188,7 @@ def _encoded(source: Any, key: str, at: int) -> bytes:
         return files.content(key)
     if isinstance(source, TFRecordSource):
         return source.encoded(key)
-    pixels = source.read(key) if isinstance(source, DatasetSource) else source.pictures([at])[0]
+    pixels = checked_pixels(source.read(key) if isinstance(source, DatasetSource) else source.pictures([at])[0])
     content = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG", compress_level=1)
     return content.getvalue()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgclf.sources import example as module
 from imgclf.sources.example import NOTHING, ExampleError, dump_example, parse_example
 
 NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4)
@@ -48,6 +49,12 @@ def test_the_same_features_give_the_same_bytes():
         (field(9, 2, b"x") + field(3, 2, field(1, 0, b"\x05")), "integers", [5]),
         (b"", "nothing", []),
         (field(1, 2, field(1, 2, b"x")) + field(3, 2, field(1, 0, b"\x05")), "integers", [5]),  # the last of two counts
+        (
+            field(3, 2, field(1, 2, b"\x03")) + field(3, 2, field(1, 0, b"\x05")),
+            "integers",
+            [3, 5],
+        ),  # of one kind: both
+        (field(3, 2, field(1, 0, b"\x03")) + field(1, 2, b"") + field(3, 2, field(1, 0, b"\x05")), "integers", [5]),
     ],
 )
 def test_lists_of_all_kinds(feature, kind, numbers):
@@ -64,6 +71,56 @@ def test_features_in_parts_belong_together():
     parts = example(b"a", b"") + example(b"b", b"") + example(b"a", field(3, 2, field(1, 0, b"\x05")))
     assert parse_example(parts)["a"].integers() == [5]
     assert parse_example(parts)["b"] == (parts, *parse_example(parts)["b"][1:])
+
+
+def test_a_list_in_two_parts_is_one_list():
+    first, second = (field(1, 2, field(1, 2, text)) for text in (b"x", b"y"))
+    assert parse_example(example(b"f", first + second))["f"].texts() == [b"x", b"y"]
+
+
+def test_a_feature_that_stands_twice_in_one_entry():
+    twice = field(2, 2, field(1, 2, field(1, 2, b"x"))) * 2
+    with pytest.raises(ExampleError, match="feature b'f' stands in 2 parts, and one is expected"):
+        parse_example(field(1, 2, field(1, 2, field(1, 2, b"f") + twice)))
+
+
+def test_only_what_is_wanted_is_read():
+    content = WHOLE + dump_example({"n" * 200: [7]})
+    assert list(parse_example(content, ("image/class/label",))) == ["image/class/label"]
+    assert parse_example(content, ("n" * 200, "none"))["n" * 200].integers() == [7]
+    assert parse_example(content, ()) == {}
+    behind = field(2, 2, field(3, 2, field(1, 0, b"\x05"))) + field(1, 2, b"f")  # the name comes last
+    assert parse_example(field(1, 2, field(1, 2, behind)), ("f",))["f"].integers() == [5]
+
+
+def test_values_beyond_those_asked_for_are_not_decoded(monkeypatch):
+    """A list of labels may have millions."""
+    packed = dump_example({"label": list(range(1000)), "text": [b"x"] * 1000})
+    features, count = parse_example(packed), 0
+
+    def counted(content: bytes, at: int, stop: int) -> tuple[int, int]:
+        nonlocal count
+        count += 1
+        return varint(content, at, stop)
+
+    varint = module._varint
+    monkeypatch.setattr(module, "_varint", counted)
+    assert features["label"].integers(2) == [0, 1]
+    assert features["text"].texts(2) == [b"x"] * 2
+    assert count < 10
+    assert (len(features["label"].integers()), len(features["text"].texts())) == (1000, 1000)
+    assert count > 1000
+
+
+def test_a_number_ends_after_ten_bytes():
+    def told(number: bytes) -> list[int]:
+        return parse_example(example(b"f", field(3, 2, field(1, 2, number))))["f"].integers()
+
+    assert told(b"\xff" * 9 + b"\x01") == [-1]
+    assert told(b"\x80" * 9 + b"\x00") == [0]
+    for number in (b"\x80" * 10 + b"\x00", b"\xff" * 10 + b"\x01"):
+        with pytest.raises(ExampleError, match="a number in it does not end"):
+            told(number)
 
 
 def test_nothing_is_no_features():

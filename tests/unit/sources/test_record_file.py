@@ -10,7 +10,7 @@ import pytest
 from imgclf.errors import DatasetError, ImageError
 from imgclf.files import IrregularFileError
 from imgclf.sources import record_file
-from imgclf.sources.record_file import begins_with_a_record, masked, read_record, records, write_record
+from imgclf.sources.record_file import begins_with_a_record, masked, read_record, read_records, records, write_record
 
 PAYLOADS = [b"one", b"", b"three" * 1000, b"\0" * 12]
 
@@ -77,10 +77,38 @@ def test_a_length_that_lies_takes_no_memory(tmp_path, length):
         list(records(tmp_path / "a", "'a'"))
 
 
+def test_how_long_a_record_may_be(tmp_path):
+    """Told by its length alone; the file has holes, and takes no room."""
+    for length, told in ((2**30, "does not fit its checksum"), (2**30 + 1, "no picture is so large")):
+        head = struct.pack("<Q", length)
+        with (tmp_path / "a").open("wb") as file:
+            file.write(head + struct.pack("<I", masked(head)))
+            file.truncate(12 + length + 4)
+        with pytest.raises(DatasetError, match=told):
+            list(records(tmp_path / "a", "'a'"))
+
+
 def test_a_record_that_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(record_file, "LARGEST_RECORD", 10)
     with pytest.raises(DatasetError, match=r"record 1 .* has 11 bytes, and no picture is so large"):
         list(records(written(tmp_path / "a", b"x" * 10, b"x" * 11), "'a'"))
+
+
+def test_several_records_by_one_open(tmp_path, monkeypatch):
+    path = written(tmp_path / "a", *PAYLOADS)
+    places = [(at, len(payload)) for at, payload in records(path, "'a'")]
+    opened = []
+    true_open = record_file.open_handle
+    monkeypatch.setattr(record_file, "open_handle", lambda path: opened.append(path) or true_open(path))
+    assert list(read_records(path, places, "'a'")) == PAYLOADS
+    assert opened == [path]
+    found = list(read_records(path, [places[0], (places[1][0] + 1, 3), places[2]], "'a'"))
+    assert (found[0], found[2]) == (PAYLOADS[0], PAYLOADS[2])
+    assert isinstance(found[1], ImageError)
+    path.unlink()
+    assert [str(each) for each in read_records(path, places[:2], "'a'")] == [
+        f"'a' cannot be read: {os.strerror(2)}. Check the path."
+    ] * 2
 
 
 @pytest.mark.parametrize("content", [b"<html>404", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", bytes(100), b"PK\3\4" * 9])

@@ -14,7 +14,7 @@ from PIL import Image
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, FileError, ImageError, OptionError
 from imgclf.images import ImageSpec, prepare_image
-from imgclf.sources import UNLABELLED, TFRecordSource, unpacking
+from imgclf.sources import UNLABELLED, TFRecordSource, example, unpacking
 from imgclf.sources.example import dump_example
 from imgclf.sources.record_file import write_record
 
@@ -126,6 +126,49 @@ def test_missing_labels(tmp_path):
     assert source.samples().labels.tolist() == [1, -1, -1, 0, -1]
 
 
+def named(at: int, **features: Any) -> dict[str, Any]:
+    return {"image/encoded": [picture(at)], **{f"image/class/{name}": [value] for name, value in features.items()}}
+
+
+UNNAMED = {
+    "numbers": [tfds(0, 1), tfds(1, 0), tfds(2, -1)],
+    "no feature": [tfds(0, 1), tfds(1, 0), {"image": [picture(2)]}],
+    "names": [named(0, text=b"b"), named(1, text=b"a"), named(2, text=b"")],
+    "numbers and names": [named(0, label=1, text=b"b"), named(1, label=0, text=b"a"), named(2, label=-1, text=b"")],
+    "some names": [named(0, label=1, text=b"b"), named(1, label=0, text=b""), named(2, label=-1, text=b"")],
+}
+
+
+@pytest.mark.parametrize("names", ["found", "given", "beside"])
+@pytest.mark.parametrize("kind", UNNAMED)
+def test_unlabelled_records_are_counted(tmp_path, kind, names):
+    path = put(tmp_path / "a.tfrecord", *UNNAMED[kind])
+    if names == "beside":
+        (tmp_path / "a.classes.json").write_text('{"class_names": ["a", "b"]}')
+    with pytest.warns(UserWarning, match=r"1 of 3 labels of feature '.*' of 'a\.tfrecord' .* unlabelled") as told:
+        source = TFRecordSource(path, class_names=("a", "b") if names == "given" else None)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    assert source.samples().labels.tolist() == [1, 0, -1]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("names", [None, ("a", "b")])
+def test_where_none_has_a_label_there_is_no_warning(tmp_path, names):
+    source = TFRecordSource(put(tmp_path / "a", tfds(0, -1), tfds(1, -1)), class_names=names)
+    assert source.samples().labels.tolist() == [-1, -1]
+    assert source.class_names == (names or ())
+
+
+def test_an_own_feature_has_no_names_of_others(tmp_path):
+    path = put(tmp_path / "a.tfrecord", *({**slim(i, i % 2, "xy"[i % 2]), "age": [20 + i // 2]} for i in range(4)))
+    (tmp_path / "a.classes.json").write_text('{"class_names": ["x", "y"]}')
+    assert TFRecordSource(path).class_names == ("x", "y")
+    source = TFRecordSource(path, label="age")
+    assert source.class_names == ("20", "21")
+    assert source.samples().labels.tolist() == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("examples", "told"),
     [
@@ -136,8 +179,8 @@ def test_missing_labels(tmp_path):
         ([tfds(i, i) for i in range(30)], "30 classes for 30 pictures"),
         ([tfds(0, 0), {"label": [1]}], r"record 1 of .* is not read: it has no 'image' of bytes, but 'label' \(integers\)"),
         ([tfds(0, 0), {"image": [3], "label": [1]}], "no 'image' of bytes"),
-        ([tfds(0, 0), {"image": [b"a", b"b"], "label": [1]}], "it holds 2 pictures, and one is expected"),
-        ([tfds(0, 0), {"image": [b"a"], "label": [1, 2]}], "its 'label' holds 2 labels"),
+        ([tfds(0, 0), {"image": [b"a", b"b"], "label": [1]}], "it holds several pictures, and one is expected"),
+        ([tfds(0, 0), {"image": [b"a"], "label": [1, 2]}], "its 'label' holds several labels"),
         ([tfds(0, 0), {"image": [b"a"], "label": [b"\xff"]}], "is no text"),
         ([tfds(0, 0), b"<html>404"], r"record 1 of .* is not read: it is no tf\.train\.Example"),
         ([], "holds no records"),
@@ -146,6 +189,29 @@ def test_missing_labels(tmp_path):
 def test_sets_that_do_not_hold_together(tmp_path, examples, told):
     with pytest.raises(DatasetError, match=told):
         TFRecordSource(put(tmp_path / "a", *examples))
+
+
+@pytest.mark.parametrize(
+    "lists", [{"image": [b"x"], "label": list(range(9999))}, {"image": [b"x"] * 9999}, {"label": [b"x"] * 9999}]
+)
+def test_long_lists_are_not_decoded_to_their_end(tmp_path, monkeypatch, lists):
+    """Told by the steps taken, of which a list of 10,000 values would need as many."""
+    path = put(tmp_path / "a", tfds(0, 0), {**tfds(1, 1), **lists})
+    steps = 0
+
+    def counted(step: Any) -> Any:
+        def run(*given: Any) -> Any:
+            nonlocal steps
+            steps += 1
+            return step(*given)
+
+        return run
+
+    for name in ("_varint", "_field_at"):
+        monkeypatch.setattr(example, name, counted(getattr(example, name)))
+    with pytest.raises(DatasetError, match="record 1 of .* several (labels|pictures), and one"):
+        TFRecordSource(path)
+    assert steps < 100
 
 
 def test_damaged_files_are_told_at_once(tmp_path):
@@ -159,11 +225,49 @@ def test_damaged_files_are_told_at_once(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [("", ""), ("a.jpg", "a.jpg"), ("/etc/a", "b"), ("../a", "b"), ("a\\b", "c"), ("a\nb", "c"), ("a/../b", "c")],
+    [
+        ("", ""),
+        ("a.jpg", "a.jpg"),
+        ("/etc/a", "b"),
+        ("../a", "b"),
+        ("a\\b", "c"),
+        ("a\nb", "c"),
+        ("a/../b", "c"),
+        ("a\u2028b", "c"),
+        ("a\x85b", "c"),
+    ],
 )
 def test_names_that_are_no_keys(tmp_path, names):
     source = TFRecordSource(put(tmp_path / "a.rec", *(slim(i, i, "xy"[i], name) for i, name in enumerate(names))))
     assert source.samples().keys.tolist() == ["a.rec:0", "a.rec:1"]
+
+
+@pytest.mark.parametrize("space", ["\u202f", "\u00a0", "\u3000", "\u200d"])
+def test_spaces_and_joiners_in_names_are_kept(tmp_path, space):
+    """Screenshots of macOS have U+202F before PM."""
+    names = [f"Screenshot 9.41{space}PM.png", "b.png"]
+    source = TFRecordSource(put(tmp_path / "a.rec", *(slim(i, i, "xy"[i], name) for i, name in enumerate(names))))
+    assert source.samples().keys.tolist() == names
+
+
+def test_keys_enter_the_fingerprint(tmp_path):
+    first, second, again = (
+        TFRecordSource(put(tmp_path / f"{at}.rec", slim(0, 0, "x", f"{name}.png"), slim(1, 1, "y", "b.png")))
+        for at, name in enumerate("aca")
+    )
+    assert first.fingerprint() != second.fingerprint()
+    assert first.fingerprint() == again.fingerprint()
+
+
+def test_a_set_of_many_files_is_digested_in_runs(tmp_path):
+    """The same digest as of one file: where the records lie does not enter, and runs go across files."""
+    examples = [slim(i % 256, i % 2, "xy"[i % 2], f"{i}.png") for i in range(200)]
+    whole = TFRecordSource(put(tmp_path / "whole.rec", *examples))
+    parts = [put(tmp_path / f"{i}.rec", *examples[i * 50 : i * 50 + 50]) for i in range(4)]
+    source = TFRecordSource(parts)
+    assert source.fingerprint() == whole.fingerprint()
+    parts[1].unlink()
+    assert source.fingerprint() != whole.fingerprint()
 
 
 def test_a_set_without_any_record_in_one_file(tmp_path):

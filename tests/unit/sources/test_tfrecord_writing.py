@@ -27,6 +27,7 @@ from imgclf.sources import (
     Samples,
     TableSource,
     TFRecordSource,
+    tfrecord_writing,
     write_tfrecords,
 )
 from imgclf.sources.example import parse_example
@@ -204,6 +205,76 @@ class Empty(Bricks):
         return Samples([], [])
 
 
+class Labelled(Bricks):
+    def __init__(self, labels: list[int]) -> None:
+        self.labels = labels
+
+    def samples(self) -> Samples:
+        return Samples([f"{i}" for i in range(len(self.labels))], self.labels)
+
+
+class Pairs(Bricks):
+    def samples(self):
+        return ["0"], [1]
+
+
+class Named(Bricks):
+    def __init__(self, class_names) -> None:
+        self.class_names = class_names
+
+
+class Giving(Bricks):
+    """Gives *what* for the fourth picture, or raises it."""
+
+    def __init__(self, what) -> None:
+        self.what = what
+
+    def read(self, key):
+        if key == "3" and isinstance(self.what, Exception):
+            raise self.what
+        return self.what if key == "3" else super().read(key)
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (np.zeros((3, 4, 1)), r"'3': pixels are float64; expected uint8"),
+        (
+            np.zeros((3, 4, 4), np.uint8),
+            r"'3': the array has the shape \(3, 4, 4\); expected \(height, width, 1 or 3\)",
+        ),
+        (np.zeros(3, np.uint8), r"'3': the array has the shape \(3,\)"),
+        (None, "'3': pixels are object"),
+        (KeyError("3.png"), "'3': KeyError: '3.png'"),
+        (FileNotFoundError(errno.ENOENT, "gone", "x/3.png"), r"'3': FileNotFoundError: .*gone: 'x/3\.png'"),
+        (DatasetError("no such row. Look."), r"'3': no such row\. Look\."),
+    ],
+)
+def test_a_picture_that_is_none_is_named(tmp_path, what, told):
+    with pytest.raises(DatasetError, match=rf"1 of 10 pictures cannot be read:\s+{told}"):
+        write_tfrecords(Giving(what), tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_grey_without_its_last_axis(tmp_path):
+    """As everywhere: ``fit_image`` takes it too."""
+    source = TFRecordSource(write_tfrecords(Giving(np.full((3, 4), 9, np.uint8)), tmp_path))
+    np.testing.assert_array_equal(source.read("3"), np.full((3, 4, 1), 9))
+
+
+def test_nothing_is_written_after_the_first_fault(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(tfrecord_writing, "write_record", lambda file, payload: written.append(payload))
+    with pytest.raises(DatasetError):
+        write_tfrecords(Giving(ValueError("no")), tmp_path, shards=2)
+    assert len(written) == 3
+
+
+def test_a_number_of_numpy_s(tmp_path):
+    names = [path.name for path in write_tfrecords(Bricks(), tmp_path, shards=np.int64(2))]
+    assert names == ["data-00000-of-00002.tfrecord", "data-00001-of-00002.tfrecord"]
+
+
 @pytest.mark.parametrize(
     ("given", "options", "kind", "told"),
     [
@@ -216,12 +287,59 @@ class Empty(Bricks):
         (Bricks(), {"name": 3}, OptionError, "such as 'train'"),
         (Empty(), {}, DatasetError, "holds no pictures"),
         ("pets", {}, OptionError, "a str is no source and no Dataset"),
+        (Bricks, {}, OptionError, r"the class Bricks is no source and no Dataset\. Give one"),
+        (Labelled([0, 5]), {}, DatasetError, r"labels outside 0 to 2 .*: 5, for 3 class names\. Give one"),
+        (Labelled([0, -2]), {}, DatasetError, r"labels outside 0 to 2 .*: -2, for 3 class names\. Give one"),
+        (Pairs(), {}, OptionError, r"samples\(\) gave a tuple; expected Samples\(.*Return that"),
+        (Named("dark"), {}, OptionError, "class_names is 'dark'; expected several texts"),
+        (Named(("dark", 3, "never")), {}, OptionError, "expected several texts"),
     ],
 )
 def test_what_cannot_be(tmp_path, given, options, kind, told):
     with pytest.raises(kind, match=told):
         write_tfrecords(given, tmp_path, **options)
     assert os.listdir(tmp_path) == []
+
+
+def odd_pictures(root: Path) -> Path:
+    """Pictures that imgclf gives in another shape than they are stored in."""
+    for name in ("a", "b"):
+        (root / name).mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20), "red").save(root / "a/lying.jpg", exif=exif)
+    Image.new("CMYK", (30, 20)).save(root / "a/cmyk.jpg")
+    Image.new("RGBA", (30, 20), (9, 9, 9, 99)).save(root / "a/clear.png")
+    Image.new("LA", (30, 20), (9, 99)).save(root / "a/grey_clear.png")
+    Image.new("L", (30, 20)).save(root / "b/grey.png")
+    Image.new("1", (30, 20)).save(root / "b/bits.png")
+    Image.new("I;16", (30, 20)).save(root / "b/deep.png")
+    Image.new("P", (30, 20)).save(root / "b/palette.png")
+    Image.new("P", (30, 20)).save(root / "b/clear_palette.png", transparency=0)
+    Image.new("L", (30, 20)).save(root / "b/grey.gif")
+    return root
+
+
+CHANNELS = {
+    "a/lying.jpg": 3,
+    "a/cmyk.jpg": 3,
+    "a/clear.png": 4,
+    "a/grey_clear.png": 2,
+    "b/grey.png": 1,
+    "b/bits.png": 1,
+    "b/deep.png": 1,
+    "b/palette.png": 3,
+    "b/clear_palette.png": 4,
+    "b/grey.gif": 3,
+}
+
+
+def test_shapes_are_those_of_the_stored_bytes(tmp_path):
+    source = FolderSource(odd_pictures(tmp_path / "set"))
+    found = features(write_tfrecords(source, tmp_path / "out")[0])
+    assert {each["image/filename"][0].decode(): each["image/channels"][0] for each in found} == CHANNELS
+    assert {(each["image/height"][0], each["image/width"][0]) for each in found} == {(20, 30)}
+    assert source.read("a/lying.jpg").shape == (30, 20, 3)
 
 
 READ = """
@@ -274,6 +392,66 @@ def test_tensorflow_reads_what_we_write(tmp_path):
     assert [height for _, _, height, _ in found] == [16] * 6
     for key, (*_, pixels) in zip(samples.keys, found, strict=True):
         np.testing.assert_array_equal(source.read(key), pixels)
+
+
+SHAPES = """
+import sys, json
+import tensorflow as tf
+layout = {name: tf.io.FixedLenFeature([], tf.int64) for name in ("image/height", "image/width", "image/channels")}
+layout |= {name: tf.io.FixedLenFeature([], tf.string) for name in ("image/encoded", "image/filename")}
+for one in tf.data.TFRecordDataset(sys.argv[1:]):
+    found = tf.io.parse_single_example(one, layout)
+    pixels = tf.io.decode_image(found["image/encoded"], expand_animations=False)
+    told = [int(found["image/" + name]) for name in ("height", "width", "channels")]
+    print(json.dumps([found["image/filename"].numpy().decode(), told, list(pixels.shape)]))
+"""
+
+
+@needs_tensorflow
+def test_tensorflow_decodes_to_the_shapes_that_we_write(tmp_path):
+    source = FolderSource(odd_pictures(tmp_path / "set"))
+    found = [json.loads(line) for line in tensorflow(SHAPES, *write_tfrecords(source, tmp_path / "out"))]
+    assert {name: told for name, told, _ in found} == {name: shape for name, _, shape in found}
+    assert len(found) == len(CHANNELS)
+
+
+PARSE = """
+import sys, json
+import tensorflow as tf
+for payload in sys.argv[1:]:
+    found = tf.train.Example.FromString(bytes.fromhex(payload)).features.feature
+    print(json.dumps({name: [[value.hex() for value in found[name].bytes_list.value], list(found[name].int64_list.value)]
+                      for name in found}))
+"""
+
+
+def enclosed(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def in_parts(*lists: bytes) -> bytes:
+    """A message of one feature "f" with several lists."""
+    return enclosed(1, enclosed(1, enclosed(1, b"f") + enclosed(2, b"".join(lists))))
+
+
+@needs_tensorflow
+def test_lists_in_several_parts_are_read_as_tensorflow_does():
+    x, y = (enclosed(1, enclosed(1, value)) for value in (b"x", b"y"))
+    three, five = enclosed(3, enclosed(1, b"\3")), enclosed(3, b"\x08\5")
+    cases = [
+        (x, y),
+        (three, five),
+        (x, three),
+        (three, x, y),
+        (x, three, y),
+        (three, x, five),
+        (x, enclosed(1, b"")),
+        (),
+    ]
+    payloads = [in_parts(*lists) for lists in cases] + [in_parts(x) + in_parts(y), in_parts(three) + in_parts(x)]
+    for payload, line in zip(payloads, tensorflow(PARSE, *(each.hex() for each in payloads)), strict=True):
+        found = {name: [[v.hex() for v in f.texts()], f.integers()] for name, f in parse_example(payload).items()}
+        assert found == json.loads(line)
 
 
 @needs_tensorflow
