@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TICK = 24  # characters of a name beside an axis
 _HEAT = "viridis"  # perceptually even, also in grey and for the colour-blind
+_SMALLEST_TILE = 32  # pixels of a channel in a mosaic
+_LONGEST_NAME = 24
 _EACH_CHANNEL = "each channel from its least value (dark) to its greatest (bright)"
 
 
@@ -278,11 +280,16 @@ def _heat_legend(figure: Figure, alpha: float) -> None:
 
 
 def _mosaic(maps: npt.NDArray[np.floating[Any]], columns: int) -> npt.NDArray[np.float64]:
-    """The channels of ``(h, w, c)`` as tiles of one array, each scaled to 0..1, NaN between them."""
-    height, width, channels = maps.shape
-    rows, gap = -(-channels // columns), max(1, round(0.06 * width))
+    """The channels of ``(h, w, c)`` as tiles of one array, each scaled to 0..1, NaN between them.
+
+    Small maps are enlarged, whole number by whole number, so that the gaps stay narrow beside them.
+    """
     low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
     scaled = (maps - low) / np.where(high > low, high - low, 1)
+    times = max(1, -(-_SMALLEST_TILE // min(maps.shape[:2])))
+    scaled = scaled.repeat(times, axis=0).repeat(times, axis=1)
+    height, width, channels = scaled.shape
+    rows, gap = -(-channels // columns), max(1, round(0.06 * width))
     tiles = np.full((rows * columns, height + gap, width + gap), np.nan)
     tiles[:channels, :height, :width] = np.moveaxis(scaled, -1, 0)
     grid = tiles.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
@@ -302,5 +309,6 @@ def frameless(axis: Axes) -> None:
 
 
 def short_path(path: str) -> str:
-    """The last part of a layer's path, which is what fits over a small picture."""
-    return path.rpartition("/")[2]
+    """The last part of a layer's path, or the end of it: what fits over a small picture."""
+    name = path.rpartition("/")[2]
+    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"

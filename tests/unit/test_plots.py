@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgclf.plots import confusion_matrix, counts, curves, heatmap_rows, image_grid
+from imgclf.plots import confusion_matrix, counts, curves, heatmap_rows, image_grid, short_path
 
 
 def drawn(figure):
@@ -66,3 +66,11 @@ def test_the_legend_of_heat_maps_is_as_thin_beside_many_pictures_and_not_cut_bes
     assert box.height / figure.dpi < 6.1
     assert label.y0 >= 0
     assert label.y1 <= figure.bbox.height
+
+
+def test_a_long_name_of_a_layer_keeps_its_end():
+    assert short_path("backbone/conv1") == "conv1"
+    short = short_path("backbone/block_13_expanded_conv_depthwise_relu")
+    assert len(short) == 24
+    assert short.startswith("…")
+    assert short.endswith("_conv_depthwise_relu")

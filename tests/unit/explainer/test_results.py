@@ -121,17 +121,17 @@ def test_a_strip_per_layer(feature_maps):
     assert "conv2\n5×5×40" in labels
     assert len(figure.axes) == 3
     mosaics = [axis.images[0].get_array() for axis in figure.axes[1:]]
-    assert [m.shape for m in mosaics] == [(14, 8 * 15 - 1), (5, 8 * 6 - 1)]
+    assert [m.shape for m in mosaics] == [(42, 8 * 45 - 3), (35, 8 * 37 - 2)]  # enlarged 3 and 7 times
     first = feature_maps.maps["conv2"][1, :, :, 0]
-    assert np.allclose(mosaics[1][:, :5], (first - first.min()) / np.ptp(first))
-    assert np.ma.masked_invalid(mosaics[0])[:, 15:29].max() == 0  # the constant channel is dark, not NaN
+    assert np.allclose(mosaics[1][::7, :35:7], (first - first.min()) / np.ptp(first))
+    assert np.ma.masked_invalid(mosaics[0])[:, 45:87].max() == 0  # the constant channel is dark, not NaN
 
 
 def test_all_channels_of_one_layer(feature_maps):
     figure = feature_maps.plot(2, layer="conv2")
     assert "conv2: c" in texts(figure)
     mosaic = figure.axes[0].images[0].get_array()
-    assert np.isfinite(np.ma.filled(mosaic, np.nan)).sum() == 40 * 25
+    assert np.isfinite(np.ma.filled(mosaic, np.nan)).sum() == 40 * 35**2
 
 
 def test_a_picture_or_layer_that_is_not_there_is_told(feature_maps):
