@@ -160,6 +160,7 @@ def killed_at_write(folder, every, number):
 
 def main(place, job):
     """``{"every": …, "points": [first, step], "moments": n, "stops": n, "seed": s}`` → a JSON line of what came out."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what is in the background deaf to it
     every = job.get("every")
     points = write_points(place / "whole", every)
     wanted = left_by(place / "whole")

@@ -77,6 +77,7 @@ def test_stopped_at_20_moments(tmp_path, record_property):
 
 SLOW_STEP = """
 import hashlib, os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from imgclf.interrupts import stoppable
 threading.Timer(0.3, lambda: os.kill(os.getpid(), int(sys.argv[1]))).start()
 with stoppable(lambda: "The same call goes on."):
