@@ -7,7 +7,8 @@ Network ``small_cnn`` with three convolutions and dropout at 150×150, batch 20,
 zoom 0.1, both flips; 50 epochs of 100 steps, 2 with ``--fast``.  Drawn pictures are simpler: 64×64, 12 epochs of 50
 steps and a learning rate of 1e-3 do.
 
-Expected on the photographs: see docs: The five documents.  Drawn: half a minute on two cores.
+Expected on the photographs: cat_dog_small 0.7040 (0.6750 to 0.7315) of the test pictures; 10 minutes in all on two
+busy cores.  Drawn: half a minute on two cores.
 """
 
 import argparse
