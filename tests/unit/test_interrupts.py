@@ -12,6 +12,14 @@ import pytest
 from imgclf.interrupts import RunStopped, check_stopped, stoppable
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """A shell starts what is in the background deaf to SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_block(number, capsys):
     before = signal.getsignal(number)
