@@ -98,16 +98,27 @@ def _changes(run: Mapping[str, Any]) -> list[str]:
 
 
 def _found(claim: Claim, runs: Sequence[Mapping[str, Any]]) -> str:
+    if not runs:
+        return "–"
+    found = _figure(claim, runs)
+    if found is None:
+        return "no test set"
+    middle, spread, interval = found
+    return f"**{middle}**{spread}" + (f"<br>{interval}" if interval else "")
+
+
+def _figure(claim: Claim, runs: Sequence[Mapping[str, Any]]) -> tuple[str, str, str] | None:
+    """The mean over the runs, its spread where there are several, and an accuracy's interval; None: not measured."""
     values = [value for run in runs if (value := claim.of(run)) is not None]
     if not values:
-        return "no test set" if runs else "–"
+        return None
     spread = f" ± {stdev(values):{claim.form}}" if len(values) > 1 else ""
-    text = f"**{mean(values):{claim.form}}**{spread}"
+    interval = ""
     if claim.pictures is not None:
         pictures = runs[0]["data"][claim.pictures]["pictures"]
         low, high = wilson_interval(round(mean(values) * pictures), pictures)
-        text += f"<br>{low:.4f} to {high:.4f}"
-    return text
+        interval = f"{low:.4f} to {high:.4f}"
+    return f"{mean(values):{claim.form}}", spread, interval
 
 
 def expected(document: Document, runs: Sequence[Mapping[str, Any]]) -> str:
@@ -118,8 +129,8 @@ def expected(document: Document, runs: Sequence[Mapping[str, Any]]) -> str:
         if not found:
             return "see docs: The five documents"
         judged = [claim for claim in claims if claim.pictures == "test"] or claims
-        figure = _found(judged[0], found).replace("**", "").replace("<br>", " (")
-        said.append(f"{recipe} {figure})")
+        middle, spread, interval = _figure(judged[0], found) or ("not measured", "", "")
+        said.append(f"{recipe} {middle}{spread} ({interval})")
         minutes += mean(run["seconds"] for run in found) / 60
     part = "validation" if judged[0].pictures == "validation" else "test"
     return f"{', '.join(said)} of the {part} pictures; {minutes:.0f} minutes in all on two busy cores"

@@ -23,6 +23,12 @@ from typing import Any
 from .errors import FileError
 
 _TEMPORARY = re.compile(r"\.(?P<stem>.{0,40})-[0-9a-f]{12}(?P<suffix>(\.[^.]*)?)")
+MAX_RATIO, MAX_UNPACKED = 100, 2**28
+"""What is packed may unpack to a hundred times its size (tables of digits: 10 times), and to 256 MB in any case."""
+
+ROOM = 2**28
+"""Bytes that are left free on the disk."""
+
 _KEEP_DAYS = 30  # what nobody used for so long is removed from a cache when something is put there
 _LITTER_DAYS = 1  # as is what is half done, whose process was killed
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -143,6 +149,16 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("imgclf", appauthor=False)
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Refuse to begin to put *size* bytes into *folder* where they would fill the disk.
+
+    Raises:
+        OSError: there is no room.
+    """
+    if (free := shutil.disk_usage(folder).free) < size + ROOM:
+        raise OSError(f"{free:,} bytes are free and {size + ROOM:,} are needed")
 
 
 def rename_folder(made: Path, folder: Path, aside: Path | None) -> None:

@@ -159,8 +159,8 @@ def heatmap_rows(
         alpha: As given to :func:`blend`; the legend is as pale as the overlays.
         title: What stands above all.
     """
-    layers, columns = list(overlays), min(max(len(overlays), 1), 8)
-    lines = max(1, -(-len(layers) // columns))
+    layers = list(overlays)
+    lines = max(1, -(-len(layers) // 8))
     columns = max(1, -(-len(layers) // lines))  # 9 layers are rows of 5 and 4, not of 8 and 1
     figure = new_figure(1.9 * (columns + 1) + 0.9, 2.1 * lines * len(images) + 0.3)
     axes = figure.subplots(lines * len(images), columns + 1, squeeze=False)
@@ -310,5 +310,9 @@ def frameless(axis: Axes) -> None:
 
 def short_path(path: str) -> str:
     """The last part of a layer's path, or the end of it: what fits over a small picture."""
-    name = path.rpartition("/")[2]
-    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
+    return ending(path.rpartition("/")[2], _LONGEST_NAME)
+
+
+def ending(text: str, most: int = 26) -> str:
+    """The end of a long *text*, where what tells it from others stands."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import unknown_name
 from .tables import Table
-from .trainer import Trainer
+from .trainer import Trainer, check_settings
 
 _SMALL_DATA = Trainer("small_cnn", optimizer="rmsprop", learning_rate=1e-4, batch_size=20, epochs=30)
 _VGG16 = Trainer(
@@ -116,11 +116,8 @@ def get(name: str, **changes: Any) -> Trainer:
     """
     if name not in _RECIPES:
         raise unknown_name("recipe", name, _RECIPES)
-    recipe = _RECIPES[name][2]
-    for setting in changes:
-        if setting not in recipe.__dataclass_fields__:
-            raise unknown_name("setting of a Trainer", setting, recipe.__dataclass_fields__)
-    return replace(recipe, **changes)
+    check_settings(changes)
+    return replace(_RECIPES[name][2], **changes)
 
 
 def table() -> Table:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import tempfile
 import threading
 import time
@@ -25,7 +24,7 @@ import numpy as np
 from PIL import __version__ as pillow_version
 
 from .errors import DatasetError, ImgclfError
-from .files import cache_folder, remove_unused, rename_folder, write_json
+from .files import cache_folder, check_room, remove_unused, rename_folder, write_json
 from .images import ImageSpec, Pixels
 from .processor import usable_cores
 from .sources import DatasetSource
@@ -33,7 +32,6 @@ from .sources.base import prepared
 from .tables import visible
 
 _FORMAT = 3  # raise it when prepare_image, read_image or fit_image begin to give other pixels
-_ROOM = 2**28  # bytes that are left free on the disk
 _BAR_FROM = 200  # pictures; fewer are decoded before a bar could be read
 _RUN = 16  # pictures in one task of a thread: a task each would cost more memory than small pictures do
 _FLUSH = 2**26  # bytes that wait to be written to the disk while pictures are decoded
@@ -117,8 +115,7 @@ def _fill_folder(folder: Path, source: DatasetSource, keys: Sequence[str], spec:
     """Decode into *folder*, whole, before it gets its name."""
     folder.mkdir()
     size = len(keys) * int(np.prod(spec.shape))
-    if (free := shutil.disk_usage(folder).free) < size + _ROOM:
-        raise OSError(f"{free:,} bytes are free and {size + _ROOM:,} are needed")
+    check_room(folder, size)
     with _Pictures(folder / "images.npy", (len(keys), *spec.shape)) as pictures:
         failed = _fill(pictures.put, source, keys, spec, progress)
     write_json(folder / "failed.json", {str(position): reason for position, reason in failed.items()})

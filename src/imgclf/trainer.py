@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -188,10 +188,7 @@ class Trainer:
         """The recipe from what :meth:`to_dict` gave, or the ``trainer`` part of a run's ``config.json``."""
         if "trainer" in content:
             raise OptionError("this is a whole config.json. Pass the part that is the recipe: config['trainer'].")
-        known = {item.name for item in fields(cls)}
-        for name in content:
-            if name not in known:
-                raise unknown_name("setting of a Trainer", name, known)
+        check_settings(content)
         settings = dict(content)
         if isinstance(settings.get("architecture"), Mapping):
             raise OptionError(
@@ -336,3 +333,15 @@ class Trainer:
             "class_digest": train.class_digest,
             **sets,
         }
+
+
+def check_settings(names: Iterable[str]) -> None:
+    """Refuse what is no setting of a :class:`Trainer`.
+
+    Raises:
+        UnknownNameError: with the nearest that is one.
+    """
+    known = {item.name for item in fields(Trainer)}
+    for name in names:
+        if name not in known:
+            raise unknown_name("setting of a Trainer", name, known)

@@ -5,21 +5,19 @@ In: pictures, maps and functions that ask the network.  Out: frozen records of c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError, listed, unknown_name
-from ..tables import Table, Tabular
+from ..tables import Table
 from .cam import TITLES
 from .figures import faithfulness_curves, similarity_bars
 from .requests import Given
-from .results import Attribution, Explanation, save_figure
+from .results import Attribution, Drawn, Explanation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +30,7 @@ Scores = Callable[[Images, npt.NDArray[np.int64]], Floats]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Faithfulness(Tabular):
+class Faithfulness(Drawn):
     """What the network says while pixels are taken away from a picture, or put back, in the order of a map.
 
     Petsiuk et al. 2018, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, section 4.3.  The map
@@ -89,10 +87,6 @@ class Faithfulness(Tabular):
             for kind, held in (("deletion", self.deletion), ("insertion", self.insertion))
         }
         return faithfulness_curves(self.fractions, curves)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
-        return save_figure(self.plot(), path)
 
     def _area(self, curves: Floats) -> Floats:
         between = (curves[..., 1:] + curves[..., :-1]) / 2
@@ -178,7 +172,7 @@ def aligned(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SanityCheck(Tabular):
+class SanityCheck(Drawn):
     """How much of an explanation is left while the network's weights are shuffled, layer by layer from the top.
 
     Adebayo et al. 2018, *Sanity Checks for Saliency Maps*, where the sign of a rank correlation is kept; here it is
@@ -221,10 +215,6 @@ class SanityCheck(Tabular):
         """The similarity after every step."""
         title = f"{TITLES.get(self.method, self.method)} at {self.layer}"
         return similarity_bars(self.shuffled, self.similarity, self.unlike, title=title)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
-        return save_figure(self.plot(), path)
 
 
 def correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Floats:

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError, listed, unknown_name
-from ..plots import heatmap_rows, short_path
+from ..plots import ending, heatmap_rows, short_path
 from ..tables import Table, Tabular
 from . import Explainer
 from .cam import Method
 from .checks import correlation
 from .requests import ClassName, Layers
-from .results import Explanation, ending, save_figure
+from .results import Explanation, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError, unknown_name
 from ..files import replacing
-from ..plots import blend, channel_grid, feature_map_strips, heatmap_rows
+from ..plots import blend, channel_grid, ending, feature_map_strips, heatmap_rows
 from ..tables import Table, Tabular
 from .cam import TITLES, heatmap, is_blank, upsample
 from .figures import signed_maps
@@ -72,6 +73,18 @@ class FeatureMaps:
         if not 0 <= image < len(self.keys):
             raise OptionError(f"image is {image}; expected a key, or a position from 0 to {len(self.keys) - 1}.")
         return int(image)
+
+
+class Drawn(Tabular):
+    """What shows itself by one figure as well."""
+
+    @abstractmethod
+    def plot(self) -> Figure:
+        """The figure."""
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
+        return save_figure(self.plot(), path)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,7 +206,7 @@ class Explanation(_Explained):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Attribution(_Explained):
+class Attribution(_Explained, Drawn):
     """What each pixel of some pictures does for a class.
 
     Attributes:
@@ -237,10 +250,6 @@ class Attribution(_Explained):
         """
         return signed_maps(self.images, self.maps, titles=self._titles(), label=_word(self.method))
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
-        return save_figure(self.plot(), path)
-
 
 def _word(name: str) -> str:
     return name.replace("_", " ")
@@ -252,11 +261,6 @@ def _of(maps: Mapping[str, Floats], layer: str | None) -> Floats:
     if layer not in maps:
         raise unknown_name("layer of this explanation", layer, maps)
     return maps[layer]
-
-
-def ending(key: str, most: int = 26) -> str:
-    """The end of a long key, where the name of the file is."""
-    return key if len(key) <= most else f"…{key[1 - most :]}"
 
 
 def _layers(maps: Mapping[str, Floats]) -> str:

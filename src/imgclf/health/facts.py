@@ -15,7 +15,8 @@ from ..class_contract import checked_class_names, checked_samples
 from ..duplicates import Looks, look
 from ..errors import DatasetError, ImgclfError
 from ..images import inspect_image
-from ..sources import UNLABELLED, DatasetSource, FilenameSource, FolderSource, TableSource
+from ..sources import UNLABELLED, DatasetSource
+from ..sources.picture_files import FileSource
 from ..store import in_threads
 
 _RUN = 16  # pictures in one task of a thread
@@ -168,7 +169,7 @@ def _is_plain_jpeg(path: Path) -> bool:
 
 def _path_of(source: DatasetSource, key: str) -> Path | None:
     """The file behind *key*, where the source is one of ours; what the keys of others mean is theirs to know."""
-    if not isinstance(source, FolderSource | FilenameSource | TableSource):
+    if not isinstance(source, FileSource):
         return None
     try:
         path = Path(source.files.path(key))

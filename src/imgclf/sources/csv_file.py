@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import DatasetError
-from ..files import open_file
+from ..files import MAX_RATIO, MAX_UNPACKED, open_file
 from .csv_layout import split_cells
 from .paths import Place, check_there
 
@@ -22,9 +22,6 @@ MAX_BYTES = 8 * 1024**3
 
 MAX_LINE = 32 * 1024**2
 """Longest line, in bytes: a picture of eight million pixels."""
-
-MAX_RATIO, MAX_UNPACKED = 100, 256 * 1024**2
-"""A .gz may unpack to a hundred times its size (digits on black: 8 times), and to this many bytes in any case."""
 
 GZIP = b"\x1f\x8b"
 """What a .gz begins with."""

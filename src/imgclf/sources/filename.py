@@ -6,10 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Literal, final, get_args
 
-import numpy as np
-
 from ..errors import DatasetError, OptionError, listed
-from .base import Samples
 from .class_names import given_names, labels_of
 from .folder import no_pictures
 from .listing import Ignored, list_pictures, warn_of_left_out
@@ -90,10 +87,6 @@ class FilenameSource(FileSource):
             f"FilenameSource({str(self.root)!r}: {len(self.files):,} pictures, {len(self.class_names)} classes, "
             f"{len(self.ignored):,} ignored)"
         )
-
-    def samples(self) -> Samples:
-        """The pictures' keys and labels, in natural order of the keys."""
-        return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
 
     def _leave_out(self, mismatched: list[str], on_mismatch: OnMismatch, pattern: Pattern | None) -> None:
         every = len(mismatched) == len(self.files)

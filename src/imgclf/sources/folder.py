@@ -16,7 +16,6 @@ import numpy as np
 from ..errors import DatasetError, listed
 from ..images import IMAGE_SUFFIXES
 from ..tables import visible
-from .base import Samples
 from .class_names import check_spelling, given_names
 from .listing import NO_PICTURE, Ignored, Listing, list_pictures, warn_of_left_out
 from .names import natural
@@ -68,6 +67,8 @@ class FolderSource(FileSource):
         self.class_names = _class_folders(listing, given)
         inside = {key: path for key, path in listing.pictures.items() if "/" in key}
         self.files = PictureFiles(inside, listing.place)
+        position = {name: label for label, name in enumerate(self.class_names)}
+        self._labels = np.array([position[key.partition("/")[0]] for key in inside], np.int32)
         strays = [Ignored(key, "beside the class folders") for key in listing.pictures if "/" not in key]
         self.ignored = (*strays, *listing.ignored)
         if strays:
@@ -83,12 +84,6 @@ class FolderSource(FileSource):
             f"FolderSource({str(self.root)!r}: {len(self.files):,} pictures, {len(self.class_names)} classes, "
             f"{len(self.ignored):,} ignored)"
         )
-
-    def samples(self) -> Samples:
-        """The pictures' keys and labels, in natural order of the keys."""
-        position = {name: label for label, name in enumerate(self.class_names)}
-        labels = [position[key.partition("/")[0]] for key in self.files]
-        return Samples(keys=np.array(list(self.files)), labels=np.array(labels, np.int32))
 
 
 def no_pictures(listing: Listing) -> DatasetError:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import DatasetError
 from ..images import ImageSpec, Pixels, prepare_image, read_image
 from ..opening import named
+from .base import Samples
 from .listing import content_digest
 from .paths import Place
 
@@ -71,6 +75,11 @@ class FileSource:
     """
 
     files: PictureFiles
+    _labels: npt.NDArray[np.int32]
+
+    def samples(self) -> Samples:
+        """The pictures' keys and labels, in the order of :attr:`files`."""
+        return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
 
     def read(self, key: str) -> Pixels:
         """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError, OptionError
-from .base import UNLABELLED, Samples
+from .base import UNLABELLED
 from .class_names import given_names, labels_of_table
 from .paths import Place, as_path, check_there
 from .picture_files import FileSource, PictureFiles
@@ -97,10 +97,6 @@ class TableSource(FileSource):
 
     def __repr__(self) -> str:
         return f"TableSource({self._name}: {len(self.files):,} pictures, {len(self.class_names)} classes)"
-
-    def samples(self) -> Samples:
-        """The files' keys and labels, in the order of the rows."""
-        return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
 
 
 def _opened(table: object) -> tuple[Header, Path]:

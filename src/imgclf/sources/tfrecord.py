@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, final
@@ -111,18 +112,14 @@ class TFRecordSource:
     def read(self, key: str) -> Pixels:
         """The picture of *key*: uint8 ``(height, width, 1 or 3)``; see :func:`imgclf.images.read_image`."""
         content = self.encoded(key)
-        try:
+        with _named(key):
             return read_image(content)
-        except ImageError as error:
-            raise self._explained(key, error) from None
 
     def prepare(self, key: str, spec: ImageSpec) -> Pixels:
         """The picture of *key* as *spec* wants it: uint8 ``spec.shape``; see :func:`imgclf.images.prepare_image`."""
         content = self.encoded(key)
-        try:
+        with _named(key):
             return prepare_image(content, spec)
-        except ImageError as error:
-            raise self._explained(key, error) from None
 
     def encoded(self, key: str) -> bytes:
         """The picture of *key* as it stands in the record: the bytes of a JPEG, a PNG and so on.
@@ -167,9 +164,6 @@ class TFRecordSource:
     def _picture(self, payload: bytes) -> bytes:
         return _only(parse_example(payload, (self._image,)).get(self._image, NOTHING))
 
-    def _explained(self, key: str, error: ImageError) -> ImageError:
-        return ImageError(str(error).replace("this picture", repr(str(key)), 1))
-
     def _take(self, payload: bytes) -> _Told:
         """What a record says of its picture; the first tells which features hold picture and label."""
         features = parse_example(payload, None if AUTO in (self._image, self._label) else self._wanted())
@@ -195,6 +189,15 @@ class TFRecordSource:
         names, labels = _names_and_labels(told, given or beside, where)
         warn_of_unlabelled(int((labels == UNLABELLED).sum()), len(labels), where)
         return names, labels
+
+
+@contextmanager
+def _named(key: str) -> Iterator[None]:
+    """Errors that leave the block call the picture by its key."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(str(error).replace("this picture", repr(str(key)), 1)) from None
 
 
 def _names_and_labels(

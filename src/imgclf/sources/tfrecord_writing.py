@@ -25,7 +25,7 @@ from .base import UNLABELLED, DatasetSource, Samples
 from .class_names import given_names, labels_in_range
 from .example import dump_example
 from .paths import as_path
-from .picture_files import PictureFiles
+from .picture_files import FileSource
 from .record_file import write_record
 from .record_sets import SHARD
 from .tfrecord import TFRecordSource
@@ -184,8 +184,8 @@ def _opened(source: Any) -> _Given:
 
 def _encoded(source: Any, key: str, at: int) -> bytes:
     """The bytes of a picture's file; where it has none, a PNG."""
-    if isinstance(files := getattr(source, "files", None), PictureFiles):
-        return files.content(key)
+    if isinstance(source, FileSource):
+        return source.files.content(key)
     if isinstance(source, TFRecordSource):
         return source.encoded(key)
     pixels = checked_pixels(source.read(key) if isinstance(source, DatasetSource) else source.pictures([at])[0])

@@ -22,17 +22,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DatasetError, FileError
-from ..files import cache_folder, open_file, remove_unused, rename_folder, write_json
+from ..files import (
+    MAX_RATIO,
+    MAX_UNPACKED,
+    cache_folder,
+    check_room,
+    open_file,
+    remove_unused,
+    rename_folder,
+    write_json,
+)
 from .csv_file import GZIP
 from .paths import Place, printable
-from .zip_members import MAX_RATIO, MAX_UNPACKED, Zip, is_zip, most_unpacked
+from .zip_members import Zip, is_zip, most_unpacked
 from .zip_paths import Wanted, find
 
 MAX_LEVELS = 5
 """Most archives, each in the one before it, that a path leads through."""
 
 _LOOK = 2**26  # bytes after which room is looked for again
-_ROOM = 2**28  # bytes that are left free on the disk
 _FILES, _LIST = "files", "files.json"
 
 
@@ -77,7 +85,7 @@ def _gunzip(packed: BinaryIO, path: Path, made: Path) -> dict[str, int]:
     with made.open("xb") as file, gzip.GzipFile(fileobj=packed) as content:
         while piece := _piece(content, path):
             if size % _LOOK < len(piece):
-                _check_room(made.parent, _LOOK)
+                check_room(made.parent, _LOOK)
             size += file.write(piece)
             if size > most:
                 what = f"{str(path)!r} unpacks to more than {most:,} bytes"
@@ -145,7 +153,7 @@ def _unpack(members: Zip, names: list[str], folder: Path) -> dict[str, int]:
     """Write the files *names* below *folder*; returns their sizes."""
     sizes = {name: members.sizes[name] for name in names}
     made: set[Path] = set()
-    _check_room(folder.parent, sum(sizes.values()))
+    check_room(folder.parent, sum(sizes.values()))
     for name in names:
         path = folder / name
         if path.parent not in made:
@@ -205,11 +213,6 @@ def _is_whole(folder: Path) -> bool:
 def _sizes(folder: Path) -> dict[str, int]:
     sizes: dict[str, int] = json.loads((folder / _LIST).read_text("utf-8"))
     return sizes
-
-
-def _check_room(folder: Path, size: int) -> None:
-    if (free := shutil.disk_usage(folder).free) < size + _ROOM:
-        raise OSError(f"{free:,} bytes are free and {size + _ROOM:,} are needed")
 
 
 @contextmanager

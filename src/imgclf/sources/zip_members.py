@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DatasetError, with_reasons
-from ..files import open_file
+from ..files import MAX_RATIO, MAX_UNPACKED, open_file
 from .names import is_hidden
 from .paths import printable
 
@@ -28,9 +28,6 @@ MAX_MEMBERS = 1_000_000
 
 MAX_TABLE = 2**28
 """Longest list of files in an archive, in bytes; Python needs about ten times as much to hold it."""
-
-MAX_RATIO, MAX_UNPACKED = 100, 2**28
-"""An archive may unpack to a hundred times its size (a table of digits: 10 times), and to 256 MB in any case."""
 
 MAX_BYTES = 2**40
 """Most bytes that one archive may unpack to."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, FileError, ImageError
-from imgclf.files import cache_folder
+from imgclf.files import ROOM, cache_folder
 from imgclf.sources import CsvPixelsSource, FilenameSource, FolderSource, unpacking, zip_members
 from imgclf.sources.paths import Place
 from imgclf.sources.unpacking import place_of
@@ -280,7 +280,7 @@ def test_a_disk_that_is_full_before(tmp_path, cache, monkeypatch):
 @pytest.mark.parametrize("enough", [True, False])
 def test_the_room_that_the_pictures_take(tmp_path, monkeypatch, enough):
     size = sum(map(len, FOLDERS.values()))
-    usage = shutil.disk_usage(tmp_path)._replace(free=unpacking._ROOM + size - (not enough))
+    usage = shutil.disk_usage(tmp_path)._replace(free=ROOM + size - (not enough))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     path = put(tmp_path / "pets.zip", packed(**FOLDERS))
     if enough:
