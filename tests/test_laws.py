@@ -29,6 +29,7 @@ ORDER = [
     "images",
     "plots",
     "sources",
+    "recognition",
     "class_contract",
     "store",
     "duplicates",

@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .images import inspect_image as inspect_image
     from .interrupts import RunStopped as RunStopped
     from .label_errors import LabelErrors as LabelErrors
+    from .recognition import recognise as recognise
     from .runs import TrainingRun as TrainingRun
     from .sources import ArraySource as ArraySource
     from .sources import CsvPixelsSource as CsvPixelsSource
@@ -92,6 +93,7 @@ _HOMES = {
     "images": ("ImageFacts", "ImageSpec", "inspect_image"),
     "interrupts": ("RunStopped",),
     "label_errors": ("LabelErrors",),
+    "recognition": ("recognise",),
     "runs": ("TrainingRun",),
     "sources": (
         "ArraySource",

@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import final
@@ -19,16 +19,8 @@ from ..tables import visible
 from .class_names import check_spelling, given_names
 from .listing import NO_PICTURE, Ignored, Listing, list_pictures, warn_of_left_out
 from .names import natural
+from .part_names import are_parts, is_part, rank
 from .picture_files import FileSource, PictureFiles
-
-_PART_OF = {  # which part of a set a word in a folder's name says
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("fold", "split"), "fold"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "holdout"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-_RANKS = {"train": 0, "fold": 1, "": 2, "validation": 3, "test": 4}  # which part a message advises first
-_BESIDES = frozenset({"set", "sets", "data", "dataset", "images", "image", "imgs", "img", "pictures", "photos"})
 
 
 @final
@@ -123,9 +115,9 @@ def _check_level(listing: Listing) -> None:
             f"the path is one level too high. If these are your classes all the same, name them in class_names; else "
             f"use FolderSource({str(listing.root / inside)!r})."
         )
-    whole = all(_is_part(name, whole=True) for name in listing.folders)
-    if listing.folders and (whole or _are_parts(listing.folders)):
-        train = min(listing.folders, key=_rank)
+    whole = all(is_part(name, whole=True) for name in listing.folders)
+    if listing.folders and (whole or are_parts(listing.folders)):
+        train = min(listing.folders, key=rank)
         raise DatasetError(
             f"the folders of {str(listing.root)!r} ({listed(listing.folders)}) are parts of a set, not classes. If the "
             f"class stands in the file names, use FilenameSource({str(listing.root / train)!r}); if in the folders' "
@@ -154,28 +146,6 @@ def _check_repeated(listing: Listing) -> None:
             )
 
 
-def _words(name: str) -> set[str]:
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # trainA
-    return set(filter(None, re.split(r"[\W\d_]+", parted.casefold())))
-
-
-def _is_part(name: str, *, whole: bool = False) -> bool:
-    """Whether a folder is a part of a set by its name: ``test1``, ``training_set``, ``seg_train`` (not *whole*)."""
-    words = _words(name)
-    return bool(words & _PART_OF.keys()) and (not whole or words <= _PART_OF.keys() | _BESIDES)
-
-
-def _are_parts(names: Iterable[str]) -> bool:
-    """Whether every name tells a part, and not all the same: ``cars_train`` and ``cars_test``."""
-    told = [{_PART_OF[word] for word in _words(name) & _PART_OF.keys()} for name in names]
-    return all(told) and len(set().union(*told)) > 1
-
-
-def _rank(name: str) -> int:
-    """Training first, test last; *name* is a folder's."""
-    return min((_RANKS[_PART_OF[word]] for word in _words(name) & _PART_OF.keys()), default=_RANKS[""])
-
-
 def _inner_folders(listing: Listing) -> dict[str, set[str]]:
     """Per class folder the names of the folders directly in it; "" where it holds pictures of its own."""
     below: dict[str, set[str]] = {name: set() for name in listing.folders}
@@ -200,13 +170,13 @@ def _lower(listing: Listing, folder: str) -> str:
     inside = [key[len(folder) :].split("/") for key in listing.pictures if key.startswith(folder)]
     tops = {parts[0] for parts in inside if len(parts) > 1}
     nested = tops.difference(parts[0] for parts in inside if len(parts) == 2)  # no picture of their own
-    parts_of_set = {top for top in tops if _is_part(top)}
+    parts_of_set = {top for top in tops if is_part(top)}
     if len(tops) == 1 and nested:
         return _lower(listing, f"{folder}{min(tops)}/")
     others = tops - parts_of_set  # beside several of them, a part's name is a class: bus, car, train
-    meant = _are_parts(parts_of_set) or len(others) < 2
+    meant = are_parts(parts_of_set) or len(others) < 2
     if parts_of_set & nested and tops <= parts_of_set | nested and meant:
-        best = f"{folder}{min(natural(parts_of_set & nested), key=_rank)}"
+        best = f"{folder}{min(natural(parts_of_set & nested), key=rank)}"
         return _lower(listing, f"{best}/") or best
     return folder.removesuffix("/") if len(tops) > 1 else ""
 

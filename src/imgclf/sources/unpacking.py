@@ -57,6 +57,24 @@ def place_of(given: Path, wanted: Wanted) -> Place:
     return _in_archive(archive, given.relative_to(archive).parts, wanted)
 
 
+def names_in_archive(path: Path) -> list[str] | None:
+    """The names of the files that an archive holds below *path*, which ends at or goes on inside it; nothing unpacked.
+
+    None where *path* is no archive and lies in none, or lies in an archive in an archive.
+
+    Raises:
+        DatasetError: the archive is damaged, encrypted, or would do harm.
+    """
+    archive = next((parent for parent in (path, *path.parents) if _is_there(parent)), None)
+    if archive is None or not is_zip(archive):
+        return None
+    with _opened(archive, archive, _Bounds(most_unpacked(archive.stat().st_size))) as members:
+        names = list(members.sizes)
+    prefix = "".join(f"{part}/" for part in path.relative_to(archive).parts)
+    below = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    return below or None
+
+
 def is_gzip(path: Path) -> bool:
     """Whether *path* begins as gzip does."""
     with open_file(path) as file:
