@@ -22,7 +22,7 @@ from .dataset import Dataset
 from .errors import DatasetError, OptionError, listed
 from .fusing import fused_normalisation
 from .manifest import check_class_names
-from .recorder import Recorder
+from .recorder import MODES, Recorder
 
 
 def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
@@ -96,6 +96,26 @@ def class_weights(wanted: str | Mapping[str, float] | None, train: Dataset) -> n
     if set(wanted) != set(counts):
         raise OptionError(f"class_weights are for {listed(wanted)}; expected one for each of {listed(counts, 20)}.")
     return np.array([wanted[name] for name in counts], np.float32)
+
+
+def recipe_callbacks(recipe: Any, *, said: int) -> list[keras.callbacks.Callback]:
+    """What a ``Trainer`` asks for: a learning rate that is reduced, an early end, then its own callbacks."""
+    chosen: list[keras.callbacks.Callback] = []
+    if recipe.reduce_lr_patience is not None:
+        chosen.append(
+            keras.callbacks.ReduceLROnPlateau(
+                monitor=recipe.reduce_lr_monitor,
+                mode=MODES[recipe.reduce_lr_monitor],
+                patience=recipe.reduce_lr_patience,
+                factor=recipe.reduce_lr_factor,
+                min_lr=recipe.reduce_lr_minimum,
+                verbose=said,
+            )
+        )
+    if recipe.early_stopping_patience is not None:
+        monitor, patience = recipe.early_stopping_monitor, recipe.early_stopping_patience
+        chosen.append(keras.callbacks.EarlyStopping(monitor, mode=MODES[monitor], patience=patience, verbose=said))
+    return [*chosen, *recipe.callbacks]
 
 
 def weights_digest(model: keras.Model) -> str:

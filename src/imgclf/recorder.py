@@ -44,6 +44,7 @@ class Recorder(keras.callbacks.Callback):
         epochs: Epochs of the run.
         folder: Where history and states go; None writes nothing.
         checkpoint_every: Steps between the states within an epoch; None writes one at the end of each epoch only.
+        time_limit: Seconds; the run pauses before an epoch that would pass them.
         on_best: Called with nothing when an epoch is the best so far, its weights in place.
         state: What an earlier process left; None begins the run.
 
@@ -68,6 +69,7 @@ class Recorder(keras.callbacks.Callback):
         epochs: int,
         folder: RunFolder | None,
         checkpoint_every: int | None,
+        time_limit: float | None = None,
         on_best: Callable[[], None],
         state: State | None,
     ) -> None:
@@ -80,6 +82,7 @@ class Recorder(keras.callbacks.Callback):
         self.epochs = epochs
         self.folder = folder
         self.checkpoint_every = checkpoint_every
+        self.time_limit = time_limit
         self.on_best = on_best
         self.history: History = {}
         self.seconds: list[float] = []
@@ -91,6 +94,7 @@ class Recorder(keras.callbacks.Callback):
         self._best_score = [-np.inf, -np.inf]
         self._began = 0.0
         self._spent = 0.0  # seconds of this epoch, in an earlier process
+        self._started = time.perf_counter()
         self._learning_rate = 0.0
         self._state = state
         if state is not None:
@@ -172,6 +176,13 @@ class Recorder(keras.callbacks.Callback):
         if self.folder is not None:
             self.folder.save_history(self.history)
             self._save()
+        self._pause()
+
+    def _pause(self) -> None:
+        """End this call, though not the run, where the next epoch would end too late."""
+        spent, needed = time.perf_counter() - self._started, time.perf_counter() - self._began
+        if self.time_limit is not None and not self.finished and spent + needed > self.time_limit:
+            self.model.stop_training = True
 
     def _check_stopped(self) -> None:
         if self.folder is not None:

@@ -63,8 +63,10 @@ def faults(trainer: Any) -> Iterator[str]:
             yield f"{name} is {value!r}; expected {expected}"
 
 
-def fit_fault(run_dir: object, checkpoint_every: object) -> str | None:
-    """What is wrong with *checkpoint_every*, or None."""
+def fit_fault(run_dir: object, checkpoint_every: object, time_limit: object) -> str | None:
+    """What is wrong with *checkpoint_every* or *time_limit*, or None."""
+    if time_limit is not None and not _number(time_limit):
+        return f"time_limit is {time_limit!r}; expected seconds, a number above 0, or None."
     if checkpoint_every is None:
         return None
     if not _whole(checkpoint_every):

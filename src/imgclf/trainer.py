@@ -30,14 +30,27 @@ from .fitting import (
     compile_model,
     copied,
     matched_validation,
+    recipe_callbacks,
     train_epochs,
     weights_digest,
 )
 from .interrupts import stoppable
-from .recorder import MODES, Recorder
+from .recorder import Recorder
 from .run_folder import RunFolder
 from .runs import TrainingRun
 from .settings import OPTIMIZERS, RANGES, Monitor, Verbosity, faults, fit_fault, frozen, plain_number
+
+
+@dataclass(frozen=True)
+class _Call:
+    """How one call of :meth:`Trainer.fit` trains, which is not part of the recipe."""
+
+    folder: RunFolder | None
+    checkpoint_every: int | None
+    overwrite: bool
+    time_limit: float | None
+    notes: Mapping[str, Any]
+    verbose: Verbosity
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,8 @@ class Trainer:
         run_dir: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         overwrite: bool = False,
+        time_limit: float | None = None,
+        notes: Mapping[str, Any] | None = None,
         verbose: Verbosity = "auto",
     ) -> TrainingRun:
         """Train on *train*, watch *validation*, and give back the best epoch.
@@ -142,6 +157,9 @@ class Trainer:
             checkpoint_every: With *run_dir*: write a state after so many steps of an epoch, too.  A broken-off run
                 loses the work since the last state.
             overwrite: Discard the run that is in *run_dir*, instead of going on with it.
+            time_limit: Seconds of this call's training: it ends before an epoch that would pass them, and after one at
+                least.  With *run_dir* the same call goes on from there.
+            notes: What else ``config.json`` is to say, as JSON can hold it; it does not make a run another one.
             verbose: Keras's: 1 shows a bar, 2 a line per epoch, 0 nothing; ``"auto"`` chooses.
 
         Raises:
@@ -152,14 +170,12 @@ class Trainer:
             RunStopped: Ctrl-C or SIGTERM came, and *run_dir* is given; it is a ``KeyboardInterrupt``, too.
         """
         validation = matched_validation(train, validation)
-        if (wrong := fit_fault(run_dir, checkpoint_every)) is not None:
+        if (wrong := fit_fault(run_dir, checkpoint_every, time_limit)) is not None:
             raise OptionError(wrong)
-        with _backend.seeded(self.seed):
-            if run_dir is None:
-                return self._run(train, validation, None, None, overwrite=overwrite, verbose=verbose)
-            folder = RunFolder(Path(run_dir))
-            with stoppable(folder.outlook):
-                return self._run(train, validation, folder, checkpoint_every, overwrite=overwrite, verbose=verbose)
+        folder = None if run_dir is None else RunFolder(Path(run_dir))
+        with _backend.seeded(self.seed), contextlib.nullcontext() if folder is None else stoppable(folder.outlook):
+            how = _Call(folder, checkpoint_every, overwrite, time_limit, notes or {}, verbose)
+            return self._run(train, validation, how)
 
     @property
     def chosen_augmentation(self) -> Augmentation | None:
@@ -201,16 +217,8 @@ class Trainer:
             settings["augmentation"] = Augmentation.from_dict(settings["augmentation"])
         return cls(**settings)
 
-    def _run(
-        self,
-        train: Dataset,
-        validation: Dataset,
-        folder: RunFolder | None,
-        checkpoint_every: int | None,
-        *,
-        overwrite: bool,
-        verbose: Verbosity,
-    ) -> TrainingRun:
+    def _run(self, train: Dataset, validation: Dataset, call: _Call) -> TrainingRun:
+        folder, verbose = call.folder, call.verbose
         policy = self._policy()
         with _backend.precision(policy):
             network = self._network(train)
@@ -220,7 +228,8 @@ class Trainer:
                 lasting = self._network(train)
         trained = self._compiled(network, train)
         provenance = self._provenance(train, validation, network)
-        callbacks = self._callbacks(verbose)
+        config = {**provenance, "notes": dict(call.notes)} if call.notes else provenance
+        callbacks = recipe_callbacks(self, said=int(verbose != 0))
 
         def best() -> Classifier:
             lasting.set_weights(recorder.best_weights)
@@ -245,9 +254,10 @@ class Trainer:
                 steps=batches.steps // self.epochs,
                 epochs=self.epochs,
                 folder=folder,
-                checkpoint_every=checkpoint_every,
+                checkpoint_every=call.checkpoint_every,
+                time_limit=call.time_limit,
                 on_best=save_best,
-                state=folder.begin(provenance, overwrite=overwrite) if folder else None,
+                state=folder.begin(config, overwrite=call.overwrite) if folder else None,
             )
             if recorder.step and verbose != 0:
                 print(recorder.progress)
@@ -295,26 +305,6 @@ class Trainer:
             class_weights=class_weights(self.class_weights, train),
             ahead=2,
         )
-
-    def _callbacks(self, verbose: Verbosity) -> list[keras.callbacks.Callback]:
-        said = int(verbose != 0)
-        chosen: list[keras.callbacks.Callback] = []
-        if self.reduce_lr_patience is not None:
-            chosen.append(
-                keras.callbacks.ReduceLROnPlateau(
-                    monitor=self.reduce_lr_monitor,
-                    mode=MODES[self.reduce_lr_monitor],
-                    patience=self.reduce_lr_patience,
-                    factor=self.reduce_lr_factor,
-                    min_lr=self.reduce_lr_minimum,
-                    verbose=said,
-                )
-            )
-        if self.early_stopping_patience is not None:
-            monitor, patience = self.early_stopping_monitor, self.early_stopping_patience
-            stopping = keras.callbacks.EarlyStopping(monitor, mode=MODES[monitor], patience=patience, verbose=said)
-            chosen.append(stopping)
-        return [*chosen, *self.callbacks]
 
     def _provenance(self, train: Dataset, validation: Dataset, network: keras.Model) -> dict[str, Any]:
         sets = {

@@ -434,3 +434,32 @@ def test_steps_between_states_are_whole_numbers(tmp_path, wrong):
     assert not (tmp_path / "new").exists()
     with pytest.raises(OptionError, match="run_dir is None. Give it a folder"):
         fit(None, checkpoint_every=2)
+
+
+def test_a_time_limit_pauses_the_run(tmp_path):
+    """A call that has no time left trains one epoch, and the calls after it end with the bits of one in one go."""
+    fit(tmp_path / "whole")
+    for epochs in range(1, 6):
+        assert fit(tmp_path / "paused", time_limit=1e-6).epochs == epochs
+    assert_same(tmp_path / "whole", tmp_path / "paused")
+    assert fit(tmp_path / "paused", time_limit=1e-6).epochs == 5  # finished: nothing more is trained
+
+
+def test_a_time_limit_that_is_ample_changes_nothing(tmp_path):
+    """All epochs are trained where there is time."""
+    assert fit(tmp_path, time_limit=3600).epochs == 5
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf"), "10m", True])
+def test_a_time_limit_that_cannot_be(limit):
+    """Seconds above 0 are expected."""
+    with pytest.raises(OptionError, match="expected seconds"):
+        trainer().fit(TRAIN, VALIDATION, time_limit=limit)
+
+
+def test_notes_stand_in_the_config_and_make_no_other_run(tmp_path):
+    """A run goes on under other notes, and config.json keeps the first ones."""
+    short = trainer(epochs=1)
+    fit(tmp_path, short, notes={"where": "here"})
+    fit(tmp_path, short, notes={"where": "there"})
+    assert json.loads((tmp_path / "config.json").read_text())["notes"] == {"where": "here"}
