@@ -27,6 +27,7 @@ ORDER = [
     "decoding",
     "opening",
     "images",
+    "figure",
     "plots",
     "sources",
     "class_contract",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .errors import FileError as FileError
     from .errors import ImageError as ImageError
     from .errors import ImgclfError as ImgclfError
+    from .errors import MissingPackageError as MissingPackageError
     from .errors import ModelFileError as ModelFileError
     from .errors import OptionError as OptionError
     from .errors import RunError as RunError
@@ -80,6 +81,7 @@ _HOMES = {
         "FileError",
         "ImageError",
         "ImgclfError",
+        "MissingPackageError",
         "ModelFileError",
         "OptionError",
         "RunError",
