@@ -61,6 +61,7 @@ ORDER = [
     "settings",
     "trainer",
     "recipes",
+    "estimator",
     "cross_validation",
     "explainer",
 ]

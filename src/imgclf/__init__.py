@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .errors import OptionError as OptionError
     from .errors import RunError as RunError
     from .errors import UnknownNameError as UnknownNameError
+    from .estimator import ImageClassifier as ImageClassifier
     from .evaluation import Evaluation as Evaluation
     from .evaluation import Predictions as Predictions
     from .explainer import Attribution as Attribution
@@ -87,6 +88,7 @@ _HOMES = {
         "RunError",
         "UnknownNameError",
     ),
+    "estimator": ("ImageClassifier",),
     "evaluation": ("Evaluation", "Predictions"),
     "explainer": ("Attribution", "Explainer", "Explanation", "Faithfulness", "FeatureMaps", "SanityCheck"),
     "explainer.comparing": ("Comparison", "compare"),
