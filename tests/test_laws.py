@@ -27,6 +27,7 @@ ORDER = [
     "decoding",
     "opening",
     "images",
+    "figure",
     "plots",
     "sources",
     "recognition",
@@ -61,6 +62,7 @@ ORDER = [
     "settings",
     "trainer",
     "recipes",
+    "estimator",
     "cross_validation",
     "explainer",
 ]

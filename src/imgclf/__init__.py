@@ -34,10 +34,12 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .errors import FileError as FileError
     from .errors import ImageError as ImageError
     from .errors import ImgclfError as ImgclfError
+    from .errors import MissingPackageError as MissingPackageError
     from .errors import ModelFileError as ModelFileError
     from .errors import OptionError as OptionError
     from .errors import RunError as RunError
     from .errors import UnknownNameError as UnknownNameError
+    from .estimator import ImageClassifier as ImageClassifier
     from .evaluation import Evaluation as Evaluation
     from .evaluation import Predictions as Predictions
     from .explainer import Attribution as Attribution
@@ -81,11 +83,13 @@ _HOMES = {
         "FileError",
         "ImageError",
         "ImgclfError",
+        "MissingPackageError",
         "ModelFileError",
         "OptionError",
         "RunError",
         "UnknownNameError",
     ),
+    "estimator": ("ImageClassifier",),
     "evaluation": ("Evaluation", "Predictions"),
     "explainer": ("Attribution", "Explainer", "Explanation", "Faithfulness", "FeatureMaps", "SanityCheck"),
     "explainer.comparing": ("Comparison", "compare"),

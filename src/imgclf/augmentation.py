@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .errors import DatasetError, OptionError, UnknownNameError, unknown_name
 from .images import Pixels
+from .tables import Table, page
 from .transform import ONE_THREAD, FillMode, Transform, apply_transform, checked_pixels
 
 if TYPE_CHECKING:
@@ -111,6 +112,14 @@ class Augmentation:
             raise OptionError("\n".join(faults))
         for name in (*_LIMITS, "zoom_range", "brightness_range"):
             object.__setattr__(self, name, _plain(getattr(self, name)))
+
+    def _repr_html_(self) -> str:
+        if self.is_identity:
+            return page("Augmentation: every picture stays as it is")
+        plain = type(self)()
+        said = [(name, str(value)) for name, value in self.to_dict().items() if value != plain.to_dict()[name]]
+        head = "Augmentation: drawn anew for every picture and epoch; preview(image) shows some"
+        return page(head, Table(("setting", "value"), said))
 
     @classmethod
     def presets(cls) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from .images import Fit, ImageSpec, Pixels
 from .inputs import Pictures, chunks, gathered
 from .manifest import Manifest, check_class_names
 from .model_file import read_model, write_model
-from .tables import visible
+from .tables import Table, page, visible
 from .taps import MODEL_LOCK
 
 _BATCH = 32  # pictures in one forward pass
@@ -69,6 +69,17 @@ class Classifier:
         height, width, channels = self.spec.shape
         names = ", ".join(map(visible, self.class_names))
         return f"Classifier({self.model.name!r}, {height}×{width}×{channels} → {names})"
+
+    def _repr_html_(self) -> str:
+        said: dict[str, object] = {
+            "network": self.model.name,
+            "parameters": f"{self.model.count_params():,}",
+            "pictures": f"{' × '.join(map(str, self.spec.shape))}, {self.spec.color_mode}, fit {self.spec.fit}",
+            "classes": f"{len(self.class_names)}: {listed(self.class_names, 10)}",
+        }
+        if "best_epoch" in self.provenance:
+            said |= {"best epoch": self.provenance["best_epoch"], **self.provenance.get("figures", {})}
+        return page("Classifier", Table(("", "what it is"), list(said.items())))
 
     @classmethod
     def from_keras(

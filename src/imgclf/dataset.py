@@ -22,7 +22,7 @@ from .images import ColorMode, Fit, ImageSpec, Pixels
 from .sources import UNLABELLED, ArraySource, DatasetSource
 from .splitting import assign, fold_quotas, missed_shares, read_positions, split_quotas
 from .store import decode
-from .tables import Table, visible
+from .tables import Table, page, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,6 +121,9 @@ class Dataset:
         counts = ", ".join(f"{visible(name)}: {count:,}" for name, count in self.class_counts().items())
         skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
         return f"Dataset({len(self):,} pictures {height}×{width}×{channels}; {counts}{skipped})"
+
+    def _repr_html_(self) -> str:
+        return page(repr(self), Table(("class", "pictures"), list(self.class_counts().items())), self.head())
 
     @property
     def images(self) -> Pixels:

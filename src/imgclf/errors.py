@@ -3,14 +3,15 @@
 ::
 
     ImgclfError
-    ├── OptionError        (ValueError)    a setting that cannot be: its range, its type, its combination
-    ├── UnknownNameError   (ValueError)    a name that nothing answers to, with the nearest one that does
-    ├── DatasetError       (ValueError)    pictures, labels or tables that do not fit together
-    ├── ImageError         (ValueError)    one picture that cannot be read
-    ├── ModelFileError     (ValueError)    a saved classifier that cannot be opened
-    ├── FileError          (OSError)       a file that cannot be written where it was wanted
-    ├── RunError           (RuntimeError)  a training run that cannot start or go on
-    └── BackendError       (RuntimeError)  Keras has no backend that can do what was asked
+    ├── OptionError          (ValueError)   a setting that cannot be: its range, its type, its combination
+    ├── UnknownNameError     (ValueError)   a name that nothing answers to, with the nearest one that does
+    ├── DatasetError         (ValueError)   pictures, labels or tables that do not fit together
+    ├── ImageError           (ValueError)   one picture that cannot be read
+    ├── ModelFileError       (ValueError)   a saved classifier that cannot be opened
+    ├── FileError            (OSError)      a file that cannot be written where it was wanted
+    ├── RunError             (RuntimeError) a training run that cannot start or go on
+    ├── MissingPackageError  (ImportError)  an optional package that is not installed
+    └── BackendError         (RuntimeError) Keras has no backend that can do what was asked
 
 A message says what arrived, what was expected and what to do, in this order, with the user's own value or path in it.
 """
@@ -52,6 +53,10 @@ class FileError(ImgclfError, OSError):
 
 class RunError(ImgclfError, RuntimeError):
     """A training run that cannot start or go on."""
+
+
+class MissingPackageError(ImgclfError, ImportError):
+    """An optional package is not installed; the message says how to get it, or how to do without."""
 
 
 class BackendError(ImgclfError, RuntimeError):

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DatasetError
-from .tables import Table, Tabular, visible
+from .tables import Table, Tabular, page, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_MOST_NAMED = 30  # classes of a confusion matrix, and mistakes, that a notebook shows
 _SMALLEST = 1e-7  # probabilities are clipped here before the logarithm, as Keras does
 
 
@@ -95,12 +96,18 @@ class Evaluation(Predictions):
             raise DatasetError("probabilities are no finite numbers: the network is damaged. Train it again.")
 
     def __str__(self) -> str:
-        low, high = self.accuracy_interval
-        head = (
-            f"{len(self):,} pictures: accuracy {self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), "
-            f"loss {self.loss:.4f}"
-        )
-        return f"{head}\n\n{self.per_class()}\n\nconfusion (rows true, columns predicted)\n{self._confusion_table()}"
+        confusion = f"confusion (rows true, columns predicted)\n{self._confusion_table()}"
+        return f"{self._summary()}\n\n{self.per_class()}\n\n{confusion}"
+
+    def _repr_html_(self) -> str:
+        shown = page(self._summary(), self.per_class())
+        if len(self.class_names) <= _MOST_NAMED:
+            shown += page("confusion (rows true, columns predicted)", self._confusion_table())
+        if len(wrong := self.mistakes()):
+            rows = [self.table().rows[at][:4] for at in wrong[:_MOST_NAMED]]
+            head = f"{len(wrong):,} wrong answers, the largest loss first; all rows: table()"
+            shown += page(head, Table(("key", "class", "prediction", "loss"), rows))
+        return shown
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
@@ -195,6 +202,11 @@ class Evaluation(Predictions):
             "confusion": self.confusion.tolist(),
             "per_class": self.per_class().records(),
         }
+
+    def _summary(self) -> str:
+        low, high = self.accuracy_interval
+        said = f"accuracy {self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), loss {self.loss:.4f}"
+        return f"{len(self):,} pictures: {said}"
 
     def _confusion_table(self) -> Table:
         rows = [(name, *map(int, row)) for name, row in zip(self.class_names, self.confusion, strict=True)]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from .errors import OptionError
 from .evaluation import Evaluation
-from .tables import Table, Tabular
+from .tables import Table, Tabular, page
 
 Rule = Literal["noise_rate", "both", "confident"]
 
@@ -61,8 +61,14 @@ class LabelErrors(Tabular):
         return f"LabelErrors({len(self):,} of {self.pictures:,} pictures)"
 
     def __str__(self) -> str:
+        return f"{self._summary()}\n\n{self.table()}" if len(self) else self._summary()
+
+    def _repr_html_(self) -> str:
+        return page(self._summary(), *([self.table()] if len(self) else []))
+
+    def _summary(self) -> str:
         head = f"{len(self):,} of {self.pictures:,} labels are probably wrong"
-        return f"{head}, the most suspicious first\n\n{self.table()}" if len(self) else f"{head}."
+        return f"{head}, the most suspicious first" if len(self) else f"{head}."
 
     def table(self) -> Table:
         """One row per picture: key, given class, likely class, score."""

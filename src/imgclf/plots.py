@@ -260,10 +260,10 @@ def plain(text: str, most: int = 120) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches, which no window shows."""
-    from matplotlib.figure import Figure  # not pyplot: no window, no global state, safe in threads
+    """An empty figure of so many inches, which no window shows, and a notebook does."""
+    from .figure import NotebookFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return NotebookFigure(figsize=(width, height), layout="constrained")
 
 
 def _heat_legend(figure: Figure, alpha: float) -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from .classifier import Classifier
 from .recorder import History
-from .tables import Table
+from .tables import Table, Tabular, page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainingRun:
+class TrainingRun(Tabular):
     """The fruit of :meth:`Trainer.fit`.
 
     Attributes:
@@ -52,6 +52,9 @@ class TrainingRun:
 
     def __repr__(self) -> str:
         return f"TrainingRun({self.classifier!r}, best epoch {self.best_epoch} of {self.epochs})"
+
+    def _repr_html_(self) -> str:
+        return page(f"{self!r}\n{self}", self.table())
 
     @property
     def epochs(self) -> int:

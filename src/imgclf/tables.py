@@ -1,4 +1,4 @@
-"""One small table: named columns and rows, as text, HTML, CSV or records.
+"""One small table: named columns and rows, as text, HTML, CSV, JSON, records or a pandas DataFrame.
 
 In: columns and rows.  Out: what ``print`` and a notebook show, and what a spreadsheet opens.
 
@@ -16,10 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Number
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .files import replacing
+import numpy as np
+
+from .errors import MissingPackageError
+from .files import replacing, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOWN = 60  # rows that are printed; files and records have all of them
+_WIDE = 30  # columns that a notebook shows: a thousand classes would make a page of megabytes
 
 # What a spreadsheet takes for a formula (OWASP, "CSV injection"; the wide forms count in Japanese ones).  A cell also
 # begins behind a semicolon, tab or line end where the spreadsheet cuts lines otherwise than at commas.
@@ -69,9 +77,11 @@ class Table:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(_text(name))}</th>" for name in self.columns)
+        hidden = len(self.columns) - _WIDE
+        head = "".join(f"<th>{html.escape(_text(name))}</th>" for name in self.columns[:_WIDE])
+        head += f"<th>… and {hidden:,} more columns</th>" if hidden > 0 else ""
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row[:_WIDE]) + "</tr>"
             for row in self.rows[:_SHOWN]
         )
         if len(self.rows) > _SHOWN:
@@ -79,8 +89,30 @@ class Table:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def records(self) -> list[dict[str, object]]:
-        """One ``{column: value}`` per row: what ``pandas.DataFrame`` takes."""
+        """One ``{column: value}`` per row."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table as a ``pandas.DataFrame``, all rows, columns in order.
+
+        Raises:
+            MissingPackageError: pandas, which imgclf does without, is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingPackageError(
+                "to_pandas needs pandas, which is not installed: pip install pandas, or use records()."
+            ) from None
+        return pd.DataFrame([tuple(row) for row in self.rows], columns=list(self.columns))
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write the table as JSON (UTF-8), a list of :meth:`records`; returns the path.
+
+        NaN and infinity, which JSON does not have, become null.
+        """
+        names = [writable(name) for name in self.columns]
+        return write_json(path, [dict(zip(names, map(_plain, row), strict=True)) for row in self.rows])
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table as CSV (UTF-8, a header line, floats in full); returns the path.
@@ -104,7 +136,7 @@ class Table:
 
 
 class Tabular(ABC):
-    """What shows itself by one table: printed, in a notebook, as CSV."""
+    """What shows itself by one table: printed, in a notebook, as CSV, JSON or a DataFrame."""
 
     @abstractmethod
     def table(self) -> Table:
@@ -120,6 +152,24 @@ class Tabular(ABC):
         """Write :meth:`table` as CSV; returns the path."""
         return self.table().to_csv(path)
 
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write :meth:`table` as JSON, an object per row, null for NaN and infinity; returns the path."""
+        return self.table().to_json(path)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """:meth:`table` as a ``pandas.DataFrame``; a ``MissingPackageError`` where pandas is not installed."""
+        return self.table().to_pandas()
+
+
+def page(text: str, *tables: Table) -> str:
+    """What a notebook shows of a result: the lines of *text* as paragraphs, and the *tables*, all of it escaped.
+
+    >>> page("2 of <b>")
+    '<p>2 of &lt;b&gt;</p>'
+    """
+    lines = [f"<p>{html.escape(visible(line))}</p>" for line in text.splitlines() if line]
+    return "".join([*lines, *(table._repr_html_() for table in tables)])
+
 
 def visible(text: str) -> str:
     r"""*text* as a terminal may show it: every character that is no letter, mark, sign or blank in Python's escapes.
@@ -132,8 +182,19 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def writable(value: object) -> str:
+    """*value* as text that UTF-8 can write: half characters, which a file's name may hold, in Python's escapes."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _text(cell: object) -> str:
     return f"{cell:.4f}" if isinstance(cell, float) else visible(str(cell))
+
+
+def _plain(cell: object) -> Any:
+    """*cell* as JSON holds it: numbers and None as they are, everything else as text that UTF-8 can write."""
+    value = cell.item() if isinstance(cell, np.generic) else cell
+    return value if value is None or isinstance(value, (bool, int, float)) else writable(value)
 
 
 def _line(row: Sequence[object]) -> str:

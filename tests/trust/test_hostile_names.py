@@ -8,6 +8,7 @@ import csv
 import html
 import html.parser
 import io
+import json
 import re
 import warnings
 from pathlib import Path
@@ -22,6 +23,8 @@ from PIL import Image
 from imgclf.dataset import Dataset
 from imgclf.errors import DatasetError, ImgclfError
 from imgclf.evaluation import Evaluation, Predictions
+from imgclf.health.report import Finding, HealthReport
+from imgclf.label_errors import LabelErrors
 from imgclf.plots import confusion_matrix, counts, heatmap_rows, image_grid
 from imgclf.sources import ArraySource, CsvPixelsSource, DrawnPets, FilenameSource, FolderSource
 from imgclf.tables import Table
@@ -155,14 +158,32 @@ def test_two_names_do_not_look_alike():
 def test_pages_have_no_elements_of_a_stranger(name):
     results = evaluation([name, "cat"])
     predictions = Predictions(results.keys, results.probabilities, results.class_names)
-    for shown, cells in ((results, 6), (predictions, 4), (Table((name,), [(name,)]), 1)):
-        text = shown._repr_html_()
-        page = Page(text)
+    for shown, cells in ((predictions, 4), (results.table(), 6), (Table((name,), [(name,)]), 1)):
+        page = Page(shown._repr_html_())
         rows = 2 if cells > 1 else 1
         assert page.elements == ["table", "thead", "tr", *["th"] * cells, "tbody", *["tr", *["td"] * cells] * rows]
+    data = Dataset.from_arrays(
+        np.stack([PICTURE] * 3), [0, 1, 1], (name or "x", "cat" if name.strip() != "cat" else "y")
+    )
+    suspects = LabelErrors(
+        np.arange(1), np.array([name]), np.zeros(1, np.int32), np.ones(1, np.int32), np.ones(1), (name, "cat"), 1
+    )
+    finding = Finding("error", "exact_leak", name, name, ((name, "x"),))
+    report = HealthReport((finding,), Table(("source", "class"), [(name, name)]), (name,), 1)
+    for shown in (results, predictions, suspects, report, data):
+        text = shown._repr_html_()
+        page = Page(text)
+        assert set(page.elements) <= {"p", "table", "thead", "tr", "th", "tbody", "td"}
         assert page.others == []
         assert safe(text)
         text.encode()
+
+
+@pytest.mark.promise(*ROW)
+def test_json_can_be_read_and_holds_every_name(tmp_path):
+    """Names come back from JSON as they were, half characters apart, which UTF-8 cannot write."""
+    rows = json.loads(Table(("key",), [(name,) for name in NAMES]).to_json(tmp_path / "t.json").read_text("utf-8"))
+    assert [row["key"] for row in rows] == [name.encode("utf-8", "backslashreplace").decode() for name in NAMES]
 
 
 @pytest.mark.promise(*ROW)

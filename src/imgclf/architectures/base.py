@@ -17,6 +17,7 @@ import keras
 from .. import _backend
 from ..archive import dump_json, parse_json
 from ..errors import OptionError, unknown_name
+from ..tables import Table
 from .blueprint import Blueprint, identity, origin, plain, remember
 from .building import Limit, numbered_names
 
@@ -198,6 +199,17 @@ class Registry:
 
     def __repr__(self) -> str:
         return f"Registry({', '.join(self.names())})"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def table(self) -> Table:
+        """Name, usual input, head and origin of each architecture."""
+        rows = [
+            (one.name, "×".join(map(str, one.input_shape)), one.head, one.document)
+            for one in map(self.get, self.names())
+        ]
+        return Table(("architecture", "input", "head", "document"), rows)
 
     def __contains__(self, name: object) -> bool:
         return name in self._known

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError, listed, unknown_name
 from ..plots import ending, heatmap_rows, short_path
-from ..tables import Table, Tabular
+from ..tables import Table, Tabular, page
 from . import Explainer
 from .cam import Method
 from .checks import correlation
@@ -51,6 +51,9 @@ class Comparison(Tabular):
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(self.explanations)}: {len(self._first.keys)} pictures)"
+
+    def _repr_html_(self) -> str:
+        return page(f"{self!r}; plot() draws the maps side by side", self.table())
 
     @property
     def agreement(self) -> dict[str, npt.NDArray[np.float64]]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..errors import OptionError, unknown_name
 from ..files import replacing
 from ..plots import blend, channel_grid, ending, feature_map_strips, heatmap_rows
-from ..tables import Table, Tabular
+from ..tables import Table, Tabular, page, visible
 from .cam import TITLES, heatmap, is_blank, upsample
 from .figures import signed_maps
 
@@ -27,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FeatureMaps:
+class FeatureMaps(Tabular):
     """What the layers of a network make of some pictures.
 
     Attributes:
@@ -42,6 +42,17 @@ class FeatureMaps:
 
     def __repr__(self) -> str:
         return f"FeatureMaps({len(self.keys)} pictures × {_layers(self.maps)})"
+
+    def _repr_html_(self) -> str:
+        return page(f"feature maps of {_pictures(self.keys)}; plot() draws them", self.table())
+
+    def table(self) -> Table:
+        """One row per layer: the shape of its maps, their least, mean and greatest value over all pictures."""
+        rows = [
+            (path, "×".join(map(str, maps.shape[1:])), float(maps.min()), float(maps.mean()), float(maps.max()))
+            for path, maps in self.maps.items()
+        ]
+        return Table(("layer", "shape", "least", "mean", "greatest"), rows)
 
     def plot(self, image: int | str = 0, layer: str | None = None, channels: int = 16) -> Figure:
         """A strip of every layer's first channels, or all channels of one layer.
@@ -82,6 +93,9 @@ class Drawn(Tabular):
     def plot(self) -> Figure:
         """The figure."""
 
+    def _repr_html_(self) -> str:
+        return page(f"{self!r}; plot() draws it", self.table())
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write what :meth:`plot` draws as PNG or SVG, by the path's ending, whole or not at all; returns the path."""
         return save_figure(self.plot(), path)
@@ -98,6 +112,14 @@ class _Explained(Tabular):
     probabilities: Floats
     scores: Floats
     method: str
+
+    def _repr_html_(self) -> str:
+        return page(f"{self.description} of {_pictures(self.keys)}; plot() draws the maps", self.table())
+
+    @property
+    def description(self) -> str:
+        """What the maps are, in words."""
+        return _word(self.method)
 
     def _answers(self) -> list[tuple[str, str, float, float]]:
         """For each picture: key, class explained, its probability, its score."""
@@ -249,6 +271,10 @@ class Attribution(_Explained, Drawn):
         Each map has its own scale, from the 99.5 % quantile of its magnitudes down to the negative of it.
         """
         return signed_maps(self.images, self.maps, titles=self._titles(), label=_word(self.method))
+
+
+def _pictures(keys: tuple[str, ...]) -> str:
+    return visible(keys[0]) if len(keys) == 1 else f"{len(keys):,} pictures"
 
 
 def _word(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from ..errors import about
 from ..files import write_json
 from ..sources import UNLABELLED
-from ..tables import Table, visible
+from ..tables import Table, Tabular, page, visible, writable
 from .facts import Facts
 
 Severity = Literal["error", "warning", "note"]
@@ -55,7 +54,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class HealthReport:
+class HealthReport(Tabular):
     """What :func:`imgclf.health.check` found; ``print`` shows it with what to do.
 
     Attributes:
@@ -94,21 +93,21 @@ class HealthReport:
         """The report as JSON holds it, with all pictures of every finding."""
         return {
             "exit_code": self.exit_code,
-            "sources": [_written(name) for name in self.sources],
+            "sources": [writable(name) for name in self.sources],
             "pictures": self.count,
             "findings": [
                 {
                     "severity": finding.severity,
                     "check": finding.check,
-                    "what": _written(finding.what),
-                    "advice": _written(finding.advice),
-                    "pictures": [[_written(key) for key in row] for row in finding.pictures],
-                    **({"reasons": [_written(reason) for reason in finding.reasons]} if finding.reasons else {}),
+                    "what": writable(finding.what),
+                    "advice": writable(finding.advice),
+                    "pictures": [[writable(key) for key in row] for row in finding.pictures],
+                    **({"reasons": [writable(reason) for reason in finding.reasons]} if finding.reasons else {}),
                 }
                 for finding in self.findings
             ],
             "classes": [
-                {key: _written(value) if isinstance(value, str) else value for key, value in row.items()}
+                {key: writable(value) if isinstance(value, str) else value for key, value in row.items()}
                 for row in self.classes.records()
             ],
         }
@@ -124,7 +123,11 @@ class HealthReport:
         return "\n\n".join([head, str(self.classes), *map(str, self.findings), *tail])
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._counted())}</p>{self.classes._repr_html_()}{self.table()._repr_html_()}"
+        head = f"health of {self.count:,} pictures: {self._counted()}"
+        if not self.findings:
+            return page(head, self.classes)
+        rows = [(one.severity, one.check, one.what, one.advice, _some(one.pictures)) for one in self.findings]
+        return page(head, self.classes, Table(("severity", "check", "what", "what to do", "pictures"), rows))
 
     def _counted(self) -> str:
         counts = {kind: sum(one.severity == kind for one in self.findings) for kind in ("error", "warning", "note")}
@@ -165,6 +168,6 @@ def _row(keys: Sequence[str]) -> str:
     return "  =  ".join(map(visible, keys[:_SHOWN])) + (f"  and {hidden:,} more" if hidden > 0 else "")
 
 
-def _written(text: str) -> str:
-    """*text* as UTF-8 can write it."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _some(pictures: Sequence[Sequence[str]]) -> str:
+    hidden = len(pictures) - _SHOWN
+    return "; ".join(map(_row, pictures[:_SHOWN])) + (f"; and {hidden:,} more" if hidden > 0 else "")
