@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,50 @@ class RunFolder:
         """Write ``history.json``."""
         self.check_there()
         write_json(self._history, history)
+
+    def config(self) -> dict[str, Any]:
+        """What ``config.json`` says the run is made of.
+
+        Raises:
+            RunError: there is none, or it is of no run.
+        """
+        if not self._config.is_file():
+            raise RunError(f"'{self.path}' holds no run: it has no config.json. Give the run_dir of a Trainer.fit.")
+        config = self._json(self._config)
+        if missing := [name for name in _IDENTITY if name not in config]:
+            raise RunError(
+                f"'{self._config}' is of no run: it lacks {listed(missing)}. Give the run_dir of a Trainer.fit."
+            )
+        return config
+
+    def history(self) -> dict[str, list[float]]:
+        """The figures in ``history.json``, NaN for null; empty before the end of the first epoch.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        found = self._json(self._history) if self._history.exists() else {}
+        columns = list(found.values())
+        whole = all(isinstance(values, list) and len(values) == len(columns[0]) for values in columns)
+        if not whole or not all(value is None or isinstance(value, (int, float)) for each in columns for value in each):
+            raise RunError(f"'{self._history}' is damaged: expected for each figure one number per epoch. Restore it.")
+        return {name: [math.nan if value is None else value for value in values] for name, values in found.items()}
+
+    def seconds(self) -> list[float]:
+        """What each epoch took, from the newest state that verifies; empty where none does."""
+        for path in reversed(self._states()):
+            with contextlib.suppress(FileError):
+                return [float(value) for value in read_state(path)[0].get("seconds", ())]
+        return []
+
+    def _json(self, path: Path) -> dict[str, Any]:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"'{path}' cannot be read: {error}. Restore it.") from None
+        if not isinstance(content, dict):
+            raise RunError(f"'{path}' is damaged: expected an object, it holds a {type(content).__name__}. Restore it.")
+        return content
 
     def outlook(self) -> str:
         """What becomes of the run if it ends here, in words."""

@@ -5,13 +5,17 @@ In: the classifier of the best epoch and the history.  Out: figures, curves, a s
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .classifier import Classifier
+from .errors import RunError
 from .recorder import History
+from .run_folder import RunFolder
 from .tables import Table, Tabular, page
 
 if TYPE_CHECKING:
@@ -39,6 +43,40 @@ class TrainingRun(Tabular):
     best_epoch: int
     run_dir: Path | None = None
     seconds: Sequence[float] = ()
+
+    @classmethod
+    def load(
+        cls,
+        run_dir: str | os.PathLike[str],
+        *,
+        custom_objects: Mapping[str, Any] | None = None,
+        trust: bool = False,
+    ) -> TrainingRun:
+        """The run of a folder as it stands there, finished or not: what ``fit`` returned, or would now return.
+
+        Nothing is written, and a run that is at work there goes on.
+
+        Args:
+            run_dir: What was given to :meth:`Trainer.fit`.
+            custom_objects: As for :meth:`Classifier.load`.
+            trust: As for :meth:`Classifier.load`: needed for a model of your own.
+
+        Raises:
+            RunError: no run is there, none of its epochs has ended, or its files are damaged or of different runs.
+            ModelFileError: ``best.keras`` cannot be opened.
+        """
+        folder = RunFolder(Path(run_dir))
+        config = folder.config()
+        if not folder.best.exists():
+            raise RunError(f"the run in '{folder.path}' has no best.keras: none of its epochs has ended. Train it on.")
+        classifier = Classifier.load(folder.best, custom_objects=custom_objects, trust=trust)
+        history = folder.history()  # after best.keras: an epoch that ends meanwhile is in both or only here
+        best_epoch, figures = _best_of(classifier, config, folder)
+        if best_epoch == len(next(iter(history.values()), ())) + 1:  # broken off between the two files
+            history = {name: [*history.get(name, ()), value] for name, value in figures.items()}
+        if not 1 <= best_epoch <= len(next(iter(history.values()), ())):
+            raise RunError(f"best.keras and history.json in '{folder.path}' are not of one run. Restore them.")
+        return cls(classifier, history, best_epoch, folder.path, tuple(folder.seconds()))
 
     def __str__(self) -> str:
         best, last = self.best, self.last
@@ -90,3 +128,15 @@ class TrainingRun(Tabular):
 
     def _figures(self, position: int) -> dict[str, float]:
         return {name: values[position] for name, values in self.history.items()}
+
+
+def _best_of(classifier: Classifier, config: Mapping[str, Any], folder: RunFolder) -> tuple[int, dict[str, float]]:
+    """The epoch that ``best.keras`` is of and its figures, once it is known to be of the run of *config*."""
+    said = classifier.provenance
+    epoch, figures = said.get("best_epoch"), said.get("figures")
+    same = all(said.get(name) == config[name] for name in ("trainer", "network", "train", "validation"))
+    if not same or not isinstance(epoch, int) or not isinstance(figures, dict):
+        raise RunError(
+            f"best.keras in '{folder.path}' is not of the run in its config.json. Restore it, or train anew."
+        )
+    return epoch, {name: math.nan if value is None else value for name, value in figures.items()}
