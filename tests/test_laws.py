@@ -60,6 +60,7 @@ ORDER = [
     "settings",
     "trainer",
     "recipes",
+    "ejecting",
     "cross_validation",
     "explainer",
 ]
