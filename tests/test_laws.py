@@ -63,6 +63,7 @@ ORDER = [
     "trainer",
     "recipes",
     "estimator",
+    "ejecting",
     "cross_validation",
     "explainer",
 ]

@@ -182,6 +182,24 @@ class Trainer:
         """The augmentation itself where a preset's name was given."""
         return Augmentation.preset(self.augmentation) if isinstance(self.augmentation, str) else self.augmentation
 
+    @property
+    def policy(self) -> str:
+        """What the network computes in while it trains; where ``precision`` is ``"auto"``, the machine is asked."""
+        own = isinstance(self.architecture, keras.Model)
+        return "float32" if own else _backend.chosen_precision(self.precision)
+
+    def network(self, train: Dataset) -> keras.Model:
+        """The network that :meth:`fit` trains on *train*: pixels 0..255 to probabilities, before its first step."""
+        chosen = registry.get(self.architecture) if isinstance(self.architecture, str) else self.architecture
+        if isinstance(chosen, Architecture):
+            return chosen.build(train.spec.shape, len(train.class_names), head=self.head, **self.options)
+        if input_shape(chosen) != train.spec.shape:
+            raise OptionError(
+                f"the model takes pictures of shape {input_shape(chosen)} and the training set has {train.spec.shape}. "
+                "Load the pictures with its image_size and color_mode."
+            )
+        return ensure_probabilities(split_head(copied(chosen)), len(train.class_names))
+
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON holds it; a model or callbacks of your own are only named in it."""
         content = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "callbacks"}
@@ -219,13 +237,13 @@ class Trainer:
 
     def _run(self, train: Dataset, validation: Dataset, call: _Call) -> TrainingRun:
         folder, verbose = call.folder, call.verbose
-        policy = self._policy()
+        policy = self.policy
         with _backend.precision(policy):
-            network = self._network(train)
+            network = self.network(train)
         lasting = network
         if policy != "float32":
             with _backend.precision("float32"):
-                lasting = self._network(train)
+                lasting = self.network(train)
         trained = self._compiled(network, train)
         provenance = self._provenance(train, validation, network)
         config = {**provenance, "notes": dict(call.notes)} if call.notes else provenance
@@ -268,11 +286,6 @@ class Trainer:
         place = folder.path if folder else None
         return TrainingRun(best(), recorder.history, recorder.best_epoch, place, tuple(recorder.seconds))
 
-    def _policy(self) -> str:
-        """What the network computes in; ``"auto"`` asks the machine."""
-        own = isinstance(self.architecture, keras.Model)
-        return "float32" if own else _backend.chosen_precision(self.precision)
-
     def _compiled(self, network: keras.Model, train: Dataset) -> keras.Model:
         """*network* up to its logits, compiled.  It is never what is saved: optimiser and metrics would go along."""
         logits = logits_model(network)
@@ -282,17 +295,6 @@ class Trainer:
         compile_model(trained, self.optimizer, settings, from_logits=logits is not None)
         trained.optimizer.build(trained.trainable_variables)
         return trained
-
-    def _network(self, train: Dataset) -> keras.Model:
-        chosen = registry.get(self.architecture) if isinstance(self.architecture, str) else self.architecture
-        if isinstance(chosen, Architecture):
-            return chosen.build(train.spec.shape, len(train.class_names), head=self.head, **self.options)
-        if input_shape(chosen) != train.spec.shape:
-            raise OptionError(
-                f"the model takes pictures of shape {input_shape(chosen)} and the training set has {train.spec.shape}. "
-                "Load the pictures with its image_size and color_mode."
-            )
-        return ensure_probabilities(split_head(copied(chosen)), len(train.class_names))
 
     def _batches(self, train: Dataset) -> Batches:
         steps = self.steps_per_epoch or -(-len(train) // self.batch_size)

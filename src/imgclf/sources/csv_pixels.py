@@ -50,6 +50,8 @@ class CsvPixelsSource:
 
     Attributes:
         path: The table.
+        file: What is read: the table itself, or what an archive was unpacked to.
+        layout: Delimiter, header and label column.
         image_shape: ``(height, width, channels)``.
         ignored: Always empty: nothing is passed over, blank lines apart.
 
@@ -74,15 +76,15 @@ class CsvPixelsSource:
             raise OptionError(f"label is {label!r}; expected the name of a column, its position from 0, or None.")
         shape = checked_shape(image_shape)
         self._place = place_of(as_path(path, "table"), "table")
-        self.path = self._place.shown
+        self.path, self.file = self._place.shown, self._place.path
         check_table_file(self._place)
         with self._place.named():
             line, number = first_line(self._place.path)
-        self._layout = layout_of(line, repr(str(self.path)), label, shape)
-        self._guessed = self._layout.header is None and label == DEFAULT_LABEL and self._layout.label == 0
-        self._given = given_names(class_names, least=0 if self._layout.label is None else 2)
-        self._skip = number if self._layout.header else number - 1
-        self.image_shape = self._layout.shape
+        self.layout = layout_of(line, repr(str(self.path)), label, shape)
+        self._guessed = self.layout.header is None and label == DEFAULT_LABEL and self.layout.label == 0
+        self._given = given_names(class_names, least=0 if self.layout.label is None else 2)
+        self._skip = number if self.layout.header else number - 1
+        self.image_shape = self.layout.shape
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
@@ -124,17 +126,17 @@ class CsvPixelsSource:
     @cached_property
     def _content(self) -> _Content:
         with self._place.named():
-            rows = read_rows(self._place.path, self._layout, self._skip)
+            rows = read_rows(self._place.path, self.layout, self._skip)
         images = rows.pixels.reshape(-1, *self.image_shape)
         images.flags.writeable = False
         self._warn(images)
-        if self.image_shape[2] == 3 and not self._layout.ordered:
+        if self.image_shape[2] == 3 and not self.layout.ordered:
             self._check_channels(images)
-        if self._layout.label is None:
+        if self.layout.label is None:
             return _Content(images, rows.lines, self._given or (), np.full(len(images), UNLABELLED, np.int32))
         if self._guessed:
             self._check_guess(rows.labels, rows.pixels[:, -1])
-        where = f"{self._layout.column(self._layout.label)} of {str(self.path)!r}"
+        where = f"{self.layout.column(self.layout.label)} of {str(self.path)!r}"
         return _Content(images, rows.lines, *labels_of_table(rows.labels, self._given, where))
 
     def _check_guess(self, labels: Sequence[str], last: npt.NDArray[np.uint8]) -> None:
@@ -174,7 +176,7 @@ class CsvPixelsSource:
                 "multiply by 255.",
                 stacklevel=5,
             )
-        if may_be_cut(self._place.path, self._layout):
+        if may_be_cut(self._place.path, self.layout):
             warnings.warn(
                 f"the last line of {shown} has no end. If the file was cut off there, its last cell may be incomplete: "
                 "look at it, and end the line.",
