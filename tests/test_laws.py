@@ -62,6 +62,7 @@ ORDER = [
     "recipes",
     "cross_validation",
     "explainer",
+    "report",
 ]
 KERAS_FREE = ORDER[: ORDER.index("_backend")]
 BACKENDS = {"tensorflow", "jax", "torch"}

@@ -54,6 +54,8 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .images import inspect_image as inspect_image
     from .interrupts import RunStopped as RunStopped
     from .label_errors import LabelErrors as LabelErrors
+    from .report import write_comparison as write_comparison
+    from .report import write_report as write_report
     from .runs import TrainingRun as TrainingRun
     from .sources import ArraySource as ArraySource
     from .sources import CsvPixelsSource as CsvPixelsSource
@@ -92,6 +94,7 @@ _HOMES = {
     "images": ("ImageFacts", "ImageSpec", "inspect_image"),
     "interrupts": ("RunStopped",),
     "label_errors": ("LabelErrors",),
+    "report": ("write_comparison", "write_report"),
     "runs": ("TrainingRun",),
     "sources": (
         "ArraySource",
