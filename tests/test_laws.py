@@ -66,6 +66,7 @@ ORDER = [
     "ejecting",
     "cross_validation",
     "explainer",
+    "report",
 ]
 KERAS_FREE = ORDER[: ORDER.index("_backend")]
 BACKENDS = {"tensorflow", "jax", "torch"}

@@ -57,6 +57,8 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .interrupts import RunStopped as RunStopped
     from .label_errors import LabelErrors as LabelErrors
     from .recognition import recognise as recognise
+    from .report import write_comparison as write_comparison
+    from .report import write_report as write_report
     from .runs import TrainingRun as TrainingRun
     from .sources import ArraySource as ArraySource
     from .sources import CsvPixelsSource as CsvPixelsSource
@@ -98,6 +100,7 @@ _HOMES = {
     "interrupts": ("RunStopped",),
     "label_errors": ("LabelErrors",),
     "recognition": ("recognise",),
+    "report": ("write_comparison", "write_report"),
     "runs": ("TrainingRun",),
     "sources": (
         "ArraySource",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -37,3 +38,13 @@ def has_bfloat16() -> bool:
 def usable_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def model_name() -> str:
+    """The processor's name as the system has it, such as ``"AMD EPYC 9R14"``; its architecture where it has none."""
+    try:
+        text = _CPUINFO.read_text("utf-8", "replace") if sys.platform == "linux" else ""
+    except OSError:
+        text = ""
+    names = (line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
