@@ -1,4 +1,10 @@
-"""Dog or cat, labels in the file names (document 000).
+"""Dog or cat, labels in the file names (document 000)
+===================================================
+
+Pictures named ``cat.0.jpg`` and ``dog.0.jpg`` in one folder become a classifier, a table of answers for Kaggle, and a
+picture of where the network looks.
+
+::
 
     python examples/dogs_vs_cats.py                                    # pictures drawn on the spot
     python examples/dogs_vs_cats.py --data train/ --test test1/        # Kaggle's "Dogs vs. Cats", unzipped
@@ -30,7 +36,11 @@ args = parser.parse_args()
 out = args.out
 out.mkdir(parents=True, exist_ok=True)
 
-# The pictures: file table, class counts, a sample, 15 augmented versions of it
+# %%
+# The pictures
+# ------------
+# The class is what stands before the first dot of the name.  Look before you train: the table of files, how many there
+# are of each class, one picture, and 15 versions of it as augmentation makes them.
 drawn = args.data is None
 size = (64, 64) if drawn else (128, 128)
 train_folder = DrawnPets(1500, seed=0).write(out / "data" / "train") if drawn else args.data
@@ -42,7 +52,11 @@ sample = data.pictures([len(data) - 1])[0]
 image_grid([sample], [str(data.keys[-1])]).savefig(out / "sample.png")
 Augmentation.preset("dogs_vs_cats").preview(sample, 15).savefig(out / "augmented.png")
 
+# %%
 # The training
+# ------------
+# A fifth is held back, in the same shares of both classes.  The recipe has the document's network and settings; the
+# classifier of the best epoch comes back, not that of the last.
 train, validation = data.split(validation=0.2, seed=42)
 changes = {"epochs": 3} if args.fast else {"epochs": 16} if drawn else {}
 run_dir = out / ("fast" if args.fast else "run")  # broken off? The same command goes on
@@ -52,8 +66,11 @@ run.plot().savefig(out / "curves.png")
 print(run, run.classifier.evaluate(validation), sep="\n\n", end="\n\n")
 run.classifier.save(out / "dogs_vs_cats.keras")
 
-# The answers: the first 18 test pictures, the file for Kaggle, and where the network looks
-# (without a test folder the validation pictures serve, 18 of them from all over the set)
+# %%
+# The answers
+# -----------
+# 18 of the test pictures with what the network says of them, and the file for Kaggle, with a row for each picture.
+# (Without a test folder the validation pictures serve, 18 of them from all over the set.)
 test = Dataset.load(FilenameSource(test_folder, labelled=False), image_size=size) if test_folder else validation
 answers = run.classifier.predict(test)
 shown = range(0, len(test), 1 if test_folder else max(1, len(test) // 18))[:18]
@@ -61,6 +78,12 @@ titles = [f"{Path(answers.keys[i]).name}: {answers.names[i]}" for i in shown]
 image_grid(test.pictures(shown), titles, columns=6).savefig(out / "predictions.png")
 rows = [(Path(key).stem, int(label)) for key, label in zip(answers.keys, answers.labels, strict=True)]
 Table(("id", "label"), rows).to_csv(out / "submission.csv")
+
+# %%
+# Where the network looks
+# -----------------------
+# Grad-CAM at every convolution, for a cat and a dog.  How far to believe such maps stands in *Reading an explanation
+# without fooling oneself*.
 explained = validation.take([0, len(validation) - 1])  # a cat and a dog
 Explainer(run.classifier).grad_cam(explained, layers="conv*").save(out / "grad_cam.png")
 print(f"written to {out}:", *sorted(path.name for path in out.iterdir()), sep="\n  ")

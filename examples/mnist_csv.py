@@ -1,4 +1,9 @@
-"""Handwritten digits from a CSV of pixels (document 004).
+"""Handwritten digits from a CSV of pixels (document 004)
+======================================================
+
+A table with a digit per row becomes pictures, a classifier, and a look at the digits that it gets wrong.
+
+::
 
     python examples/mnist_csv.py                                       # scikit-learn's 1,797 digits of 8×8
     python examples/mnist_csv.py --data train.csv                      # Kaggle's "Digit Recognizer"
@@ -37,7 +42,11 @@ args = parser.parse_args()
 out = args.out
 out.mkdir(parents=True, exist_ok=True)
 
-# The table, and one digit of it as a picture
+# %%
+# The table
+# ---------
+# Without ``--data`` the digits that come with scikit-learn are written as such a table.  The first five rows, and a few
+# of their columns: borders are black.
 path = args.data
 if path is None:
     path = out / "digits.csv"
@@ -47,14 +56,22 @@ if path is None:
     np.savetxt(path, table, fmt="%d", delimiter=",", header=header, comments="")
 source = CsvPixelsSource(path)
 head = source.load_images()[:5].reshape(5, -1)
-columns = [0, 1, *range(head.shape[1] // 2, head.shape[1] // 2 + 8), head.shape[1] - 1]  # borders are black
+columns = [0, 1, *range(head.shape[1] // 2, head.shape[1] // 2 + 8), head.shape[1] - 1]
 rows = [(int(label), *row) for label, row in zip(source.samples().labels, head[:, columns].tolist(), strict=False)]
 print(Table(("label", *(f"pixel{i}" for i in columns)), rows), end="\n\n")
+
+# %%
+# One row of it as a picture
+# --------------------------
+# The shape follows from the number of columns; ``image_size`` is what the network wants.
 data = Dataset.load(source, image_size=(28, 28))
 print(data, end="\n\n")
 image_grid(data.pictures([0]), [f"{data.keys[0]}: {data.class_names[data.labels[0]]}"]).savefig(out / "digit.png")
 
-# The training.  Digits look alike without being copies, so only equal ones are kept on one side.
+# %%
+# The training
+# ------------
+# Digits look alike without being copies, so only equal ones are kept on one side of the split.
 if args.test is None:
     train, validation, test = data.split(validation=0.2, test=0.2, seed=42, duplicates="exact")
 else:
@@ -66,7 +83,10 @@ run = trainer.fit(train, validation, run_dir=run_dir)
 run.plot().savefig(out / "curves.png")
 run.classifier.save(out / "mnist_csv.keras")
 
-# The test digits, which are never augmented, and those that the network gets wrong, the worst first
+# %%
+# The test digits
+# ---------------
+# They are never augmented.  Below the figures stand those that the network gets wrong, the worst first.
 said = run.classifier.evaluate(test)
 print(run, said, sep="\n\n", end="\n\n")
 wrong = said.mistakes(20)

@@ -1,4 +1,9 @@
-"""Cats and dogs with little data, as they are and augmented (document 003).
+"""Cats and dogs with little data, as they are and augmented (document 003)
+========================================================================
+
+The same pictures twice: once until the network knows them by heart, once with augmentation and dropout.
+
+::
 
     python examples/small_data.py                     # pictures drawn on the spot
     python examples/small_data.py --data dataset/     # the 2,000 photographs of the book
@@ -30,7 +35,10 @@ args = parser.parse_args()
 out = args.out
 out.mkdir(parents=True, exist_ok=True)
 
-# The pictures, and how many of each class every folder holds
+# %%
+# The pictures
+# ------------
+# Three folders, and how many of each class they hold.  There are few to train on, and that is the point.
 drawn = args.data is None
 size = (64, 64) if drawn else (150, 150)
 root = out / "data" if drawn else args.data
@@ -44,9 +52,18 @@ parts = {
 }
 print(Table(("folder", *classes), [(name, *part.class_counts().values()) for name, part in parts.items()]), end="\n\n")
 train, validation, test = parts.values()
+
+# %%
+# Four versions of one picture
+# ----------------------------
+# Augmentation shows the network other versions in every epoch, so that there is less to learn by heart.
 Augmentation.preset("book").preview(train.pictures([3])[0], 4, columns=4).savefig(out / "augmented.png")
 
-# Both trainings: the pictures as they are, then augmented and with dropout
+# %%
+# Both trainings
+# --------------
+# First the pictures as they are, then augmented and with dropout.  Where the curve of training leaves that of
+# validation behind, the network overfits.
 changes: dict[str, dict[str, float]] = {"small_data_plain": {}, "small_data_augmented": {}}
 if drawn:
     changes["small_data_plain"] = {"learning_rate": 1e-3}
@@ -64,7 +81,10 @@ for name, settings in changes.items():
     seen = run.last["accuracy"], run.last["val_accuracy"], run.best["val_accuracy"]
     rows.append((name, *seen, said.accuracy, *said.accuracy_interval))
 
+# %%
 # Side by side
+# ------------
+# What counts is the accuracy on test pictures, which chose nothing, and its interval.
 columns = ("last train accuracy", "last val accuracy", "best val accuracy", "test accuracy", "from", "to")
 figures = Table(("recipe", *columns), rows)
 figures.to_csv(out / "figures.csv")

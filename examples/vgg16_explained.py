@@ -1,4 +1,10 @@
-"""VGG16 and where it looks, beside a network that learnt nothing (document 002).
+"""VGG16 and where it looks, beside a network that learnt nothing (document 002)
+=============================================================================
+
+Two networks of one architecture: one is trained, the other, a control, saw six pictures under exchanged labels.  Their
+explanations, side by side, show what a heat map proves and what it does not.
+
+::
 
     python examples/vgg16_explained.py                                 # pictures drawn on the spot
     python examples/vgg16_explained.py --data dataset/                 # photographs at 64×64
@@ -34,7 +40,10 @@ args = parser.parse_args()
 out, size = args.out, (args.size, args.size)
 out.mkdir(parents=True, exist_ok=True)
 
-# The pictures, and six of them with exchanged labels
+# %%
+# The pictures
+# ------------
+# For the control, six of the training pictures get the other class's label.
 drawn = args.data is None
 root = out / "data" if drawn else args.data
 classes = ("cats", "dogs")
@@ -49,7 +58,10 @@ few = train.take([0, 1, 2, -3, -2, -1])
 swapped = replace(few, labels=1 - few.labels)
 print(train, validation, test, swapped.head(6), sep="\n", end="\n\n")
 
+# %%
 # The accurate model and the control
+# ----------------------------------
+# The same network and settings, other labels.
 options = {} if args.size >= 224 else {"options": {"dense": (256,)}}
 changes: dict[str, int | None] = {}
 if drawn:
@@ -62,6 +74,11 @@ runs = {
     "control": recipes.get("vgg16_control", **options).fit(swapped, validation, run_dir=run_dir / "control"),
 }
 runs["accurate"].plot().savefig(out / "curves.png")  # the control has one epoch, whose figures are in the table
+
+# %%
+# What each can do
+# ----------------
+# A control whose interval holds 0.5 guesses.
 rows = []
 for name, run in runs.items():
     run.classifier.save(out / f"{name}.keras")
@@ -73,12 +90,21 @@ figures = Table(("network", "test accuracy", "from", "to", "test loss", *columns
 figures.to_csv(out / "figures.csv")
 print(figures, end="\n\n")
 
-# What their layers make of a cat, and where in a cat and a dog they look: each layer of each, and side by side
+# %%
+# What they look at
+# -----------------
+# What each layer makes of a cat and a dog, and Grad-CAM at each of them: first the accurate network, then the control.
 pair = test.take([0, -1])
 networks = {name: Explainer(run.classifier) for name, run in runs.items()}
 for name, explainer in networks.items():
     explainer.feature_maps(pair, layers="block*").save(out / f"feature_maps_{name}.png")
     explainer.grad_cam(pair, classes, layers="block*").save(out / f"grad_cam_{name}.png")
+
+# %%
+# Side by side
+# ------------
+# Each map is drawn from 0 to its own maximum, so a control's look as sure as the other's: read the probabilities beside
+# them.
 both = compare(networks, pair, layers="*_conv*")
 both.save(out / "side_by_side.png")
 print(both, f"\nwritten to {out}:", *sorted(path.name for path in out.iterdir()), sep="\n  ")

@@ -89,9 +89,10 @@ def accuracies(said):
 def test_an_example_begins_with_what_it_is_and_how_to_run_it(name):
     """The header is what a reader, ``--help`` and the pages of the docs begin with."""
     text = (EXAMPLES / f"{name}.py").read_text("utf-8")
-    title, blank, command = text.split("\n")[:3]
-    assert re.fullmatch(r'"""[A-Z].*\(document 00[0-4]\)\.', title)
-    assert (blank, command.split()[:2]) == ("", ["python", f"examples/{name}.py"])
+    title, underline = text.split("\n")[:2]
+    assert re.fullmatch(r'"""[A-Z].*\(document 00[0-4]\)', title)
+    assert underline == "=" * len(title.removeprefix('"""'))
+    assert re.search(r"\n    python examples/(\w+)\.py ", text)[1] == name
     for option in ("--data", "--out", "--fast"):
         assert f'"{option}"' in text
 
