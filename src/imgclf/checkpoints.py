@@ -101,10 +101,14 @@ def _attributes(callback: keras.callbacks.Callback, place: str, arrays: Arrays) 
 
 
 def lost(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
-    """The attributes that hold several things and are not kept, as ``Class.attribute``: a user should know of them."""
+    """The attributes that hold several things and are not kept, as ``Class.attribute``: a user should know of them.
+
+    Keras's own callbacks make such things anew when a ``fit`` begins (the writers of ``TensorBoard``).
+    """
     return [
         f"{type(callback).__name__}.{name}"
         for callback in callbacks
+        if not type(callback).__module__.startswith("keras.")
         for name, value in vars(callback).items()
         if name not in _NOT_STATE and isinstance(value, (Mapping, Set, list, tuple, deque)) and not _is_plain(value)
     ]
