@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import doc_pages
 import keras
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from PIL import Image
 from imgclf import _backend
 from imgclf.architectures import Architecture
 from imgclf.augmentation import Augmentation
+from imgclf.classifier import Classifier
 from imgclf.dataset import Dataset
 from imgclf.ejecting import eject
 from imgclf.ejecting.literals import call, literal
@@ -145,6 +147,16 @@ def test_the_script_predicts_as_the_classifier_does(runs):
     expected = run.classifier.predict(paths)
     np.testing.assert_allclose(probabilities, expected.probabilities, atol=1e-6)
     assert names == [expected.class_names[label] for label in expected.probabilities.argmax(axis=1)]
+    back = Classifier.from_keras(keras.saving.load_model(folder / "best.keras"), ("cat", "dog"), fit="crop")
+    np.testing.assert_allclose(back.predict(paths).probabilities, expected.probabilities, atol=1e-6)
+
+
+def test_the_page_on_ejecting_runs(tmp_path, monkeypatch):
+    """Its example writes what it says."""
+    monkeypatch.chdir(tmp_path)
+    doc_pages.run("ejecting.md")
+    assert sorted(path.name for path in (tmp_path / "plain").iterdir()) == ["split.csv", "train.py"]
+    assert 250 <= len((tmp_path / "plain" / "train.py").read_text().splitlines()) <= 270
 
 
 @pytest.mark.parametrize("name", ["pets", "digits", "own", "branching"])

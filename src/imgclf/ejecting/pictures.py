@@ -6,6 +6,7 @@ pictures: a folder of files, tables of pixels, or the pixels themselves.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import os
@@ -67,11 +68,12 @@ def pictures_of(parts: Parts, source: Sources) -> Pictures:
             f"there is no source of the pictures for {listed(wrong)}. Give one source, or one for each of "
             f"{listed(parts)}; None writes the pixels themselves."
         )
-    if all(isinstance(one, FileSource) for one in sources.values()):
-        return _files(parts, sources)
     tables = [one for one in sources.values() if isinstance(one, CsvPixelsSource)]
-    if len(tables) == len(sources) and len({_layout(table) for table in tables}) == 1:
-        return _tables(parts, sources)
+    with contextlib.suppress(_NoCommonFolderError):
+        if all(isinstance(one, FileSource) for one in sources.values()):
+            return _files(parts, sources)
+        if len(tables) == len(sources) and len({_layout(table) for table in tables}) == 1:
+            return _tables(parts, sources)
     return _arrays(parts)
 
 
@@ -106,7 +108,7 @@ def _files(parts: Parts, sources: Mapping[str, Any]) -> Pictures:
     found = {name: _paths(sources[name].files.paths, part) for name, part in parts.items()}
     roots = [os.path.abspath(one.files.place.path) for one in sources.values()]  # noqa: PTH100 - text, any bytes
     every = {path for paths in found.values() for path in paths}
-    folder = os.path.commonpath([*roots, *map(os.path.dirname, every)])
+    folder = _common([*roots, *map(os.path.dirname, every)])
     rows = [
         (PurePath(os.path.relpath(path, folder)).as_posix(), said, name)
         for name, part in parts.items()
@@ -116,9 +118,20 @@ def _files(parts: Parts, sources: Mapping[str, Any]) -> Pictures:
     return Pictures("files", Path(folder), ("path",), rows, archive=archive)
 
 
+class _NoCommonFolderError(Exception):
+    """Files lie on several drives of Windows."""
+
+
+def _common(folders: Sequence[str]) -> str:
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:
+        raise _NoCommonFolderError from None
+
+
 def _tables(parts: Parts, sources: Mapping[str, Any]) -> Pictures:
     paths = {name: os.path.abspath(one.file) for name, one in sources.items()}  # noqa: PTH100
-    folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()])  # noqa: PTH120
+    folder = _common([os.path.dirname(path) for path in paths.values()])  # noqa: PTH120
     rows = [
         (PurePath(os.path.relpath(paths[name], folder)).as_posix(), key.rpartition(":")[2], said, name)
         for name, part in parts.items()
