@@ -50,6 +50,7 @@ ORDER = [
     "weights",
     "manifest",
     "model_file",
+    "export",
     "classifier",
     "checkpoints",
     "interrupts",

@@ -10,6 +10,7 @@
     ├── ModelFileError     (ValueError)    a saved classifier that cannot be opened
     ├── FileError          (OSError)       a file that cannot be written where it was wanted
     ├── RunError           (RuntimeError)  a training run that cannot start or go on
+    ├── ExportError        (RuntimeError)  a classifier that cannot be written in another format, or errs there
     └── BackendError       (RuntimeError)  Keras has no backend that can do what was asked
 
 A message says what arrived, what was expected and what to do, in this order, with the user's own value or path in it.
@@ -52,6 +53,10 @@ class FileError(ImgclfError, OSError):
 
 class RunError(ImgclfError, RuntimeError):
     """A training run that cannot start or go on."""
+
+
+class ExportError(ImgclfError, RuntimeError):
+    """A classifier that cannot be written in another format, or answers otherwise there."""
 
 
 class BackendError(ImgclfError, RuntimeError):
