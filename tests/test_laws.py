@@ -52,6 +52,7 @@ ORDER = [
     "weights",
     "manifest",
     "model_file",
+    "export",
     "classifier",
     "checkpoints",
     "interrupts",

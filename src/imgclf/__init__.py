@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .dataset import Dataset as Dataset
     from .errors import BackendError as BackendError
     from .errors import DatasetError as DatasetError
+    from .errors import ExportError as ExportError
     from .errors import FileError as FileError
     from .errors import ImageError as ImageError
     from .errors import ImgclfError as ImgclfError
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # what readers, editors and type checkers see
     from .explainer import SanityCheck as SanityCheck
     from .explainer.comparing import Comparison as Comparison
     from .explainer.comparing import compare as compare
+    from .export import ExportedModel as ExportedModel
     from .health import HealthReport as HealthReport
     from .images import ImageFacts as ImageFacts
     from .images import ImageSpec as ImageSpec
@@ -82,6 +84,7 @@ _HOMES = {
     "errors": (
         "BackendError",
         "DatasetError",
+        "ExportError",
         "FileError",
         "ImageError",
         "ImgclfError",
@@ -95,6 +98,7 @@ _HOMES = {
     "evaluation": ("Evaluation", "Predictions"),
     "explainer": ("Attribution", "Explainer", "Explanation", "Faithfulness", "FeatureMaps", "SanityCheck"),
     "explainer.comparing": ("Comparison", "compare"),
+    "export": ("ExportedModel",),
     "health": ("HealthReport",),
     "images": ("ImageFacts", "ImageSpec", "inspect_image"),
     "interrupts": ("RunStopped",),

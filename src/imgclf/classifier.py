@@ -23,6 +23,8 @@ from .architectures.own import ensure_probabilities, input_shape, output_units
 from .dataset import Dataset
 from .errors import DatasetError, ModelFileError, OptionError, listed
 from .evaluation import Evaluation, Predictions
+from .export import ExportedModel, export, format_of
+from .export.card import Card, FormatName
 from .images import Fit, ImageSpec, Pixels
 from .inputs import Pictures, chunks, gathered
 from .manifest import Manifest, check_class_names
@@ -178,8 +180,38 @@ class Classifier:
         The same classifier gives the same bytes, whenever it is saved.  What :meth:`with_precision` gave is written in
         float32: a file does not depend on the machine that wrote it.
         """
-        model = self.with_precision("float32").model if self._lent else self.model
-        return write_model(path, model, Manifest(self.class_names, self.spec, self.provenance))
+        return write_model(path, self._exact_model(), Manifest(self.class_names, self.spec, self.provenance))
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: FormatName | None = None,  # noqa: A002 - Keras's word, and everyone's
+        *,
+        check: Pictures | None = None,
+    ) -> ExportedModel:
+        """Write the classifier for a phone, a browser or a server, where neither imgclf nor Keras is; needs TensorFlow.
+
+        What is written takes ``images``, uint8 ``(n, height, width, channels)`` of any number and size, and gives
+        ``probabilities``, float32 ``(n, k)``; the resize of training is part of it.  RGB has 3 channels; a network of
+        grey pictures takes 1, made by ITU-R 601-2 luma.  Class names stand in the file and in ``<path>.json`` beside
+        it.  It is read again by the program that will run it and compared with :meth:`predict`; where they differ,
+        nothing is left.  Files appear whole or not at all.
+
+        Args:
+            path: ``….onnx``, ``….tflite``, or the folder of a SavedModel.
+            format: ``"onnx"``, ``"litert"`` or ``"saved_model"``; None: as *path* ends.
+            check: Pictures to compare; by default eight drawn ones, of sizes and shapes that a resize may get wrong.
+
+        Raises:
+            BackendError: Keras runs on another backend than TensorFlow.
+            ExportError: a package is missing, the format lacks something that the network uses, or a probability is
+                more than 1e-4 from that of :meth:`predict`, or another class is the most likely one.
+            FileError: nothing can be written there.
+            OptionError: path and format contradict each other, or the network does not compute in float32.
+        """
+        card = Card(format_of(path, format), self.class_names, self.spec, self.provenance)
+        exact = replace(self, model=self._exact_model())
+        return export(exact.model, card, lambda pictures: exact.predict(pictures).probabilities, path, check)
 
     @classmethod
     def load(
@@ -223,6 +255,10 @@ class Classifier:
             return cls.from_keras(model, class_names)
         except OptionError as error:
             raise ModelFileError(f"'{path}' holds parts that do not fit together: {error}") from None
+
+    def _exact_model(self) -> keras.Model:
+        """The network in float32, whatever precision it was lent."""
+        return self.with_precision("float32").model if self._lent else self.model
 
     def _probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         count = len(images)

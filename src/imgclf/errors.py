@@ -10,6 +10,7 @@
     ├── ModelFileError       (ValueError)   a saved classifier that cannot be opened
     ├── FileError            (OSError)      a file that cannot be written where it was wanted
     ├── RunError             (RuntimeError) a training run that cannot start or go on
+    ├── ExportError          (RuntimeError) a classifier that cannot be written in another format, or errs there
     ├── MissingPackageError  (ImportError)  an optional package that is not installed
     └── BackendError         (RuntimeError) Keras has no backend that can do what was asked
 
@@ -53,6 +54,10 @@ class FileError(ImgclfError, OSError):
 
 class RunError(ImgclfError, RuntimeError):
     """A training run that cannot start or go on."""
+
+
+class ExportError(ImgclfError, RuntimeError):
+    """A classifier that cannot be written in another format, or answers otherwise there."""
 
 
 class MissingPackageError(ImgclfError, ImportError):

@@ -70,6 +70,45 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str], mark: str) -> Iterator[Path]:
+    """A new folder beside *path*; what is put there becomes *path* when the block ends well, as in :func:`replacing`.
+
+    A folder that is replaced is set aside and removed once the new one has its name.
+
+    Args:
+        path: Missing, an empty folder, or one that holds the file *mark*: no other is replaced.
+        mark: The name of a file that every such folder holds.
+
+    Raises:
+        FileError: another file or folder has that name, or nothing can be written there.
+    """
+    target = Path(path)
+    target = target.resolve() if target.is_symlink() else target
+    if target.exists() and not (target.is_dir() and ((target / mark).is_file() or not any(target.iterdir()))):
+        kind = f"a folder without {mark}" if target.is_dir() else "a file"
+        raise FileError(f"{str(target)!r} is {kind} and is left as it is. Choose another path.")
+    made, aside = (target.with_name(f".{target.name[:40]}-{secrets.token_hex(6)}") for _ in range(2))
+    try:
+        made.mkdir(parents=True)
+        yield made
+        for entry in made.rglob("*"):
+            _flush(entry)
+        if target.exists():
+            target.rename(aside)
+        try:
+            made.rename(target)
+        except OSError:
+            rename_folder(aside, target, None)
+            raise
+    except BaseException as error:
+        shutil.rmtree(made, ignore_errors=True)
+        if isinstance(error, OSError) and not isinstance(error, FileError):
+            raise _not_written(target, error) from error
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def remove_litter(folder: Path, names: re.Pattern[str]) -> None:
     """Remove from *folder* what killed processes left of the files *names*; for whoever alone may write there."""
     for entry in folder.iterdir():

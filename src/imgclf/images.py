@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -248,14 +249,13 @@ def _taken(size: tuple[int, int], spec: ImageSpec) -> tuple[tuple[float, float, 
     whole = (0.0, 0.0, float(width), float(height))
     if spec.fit == "stretch":
         return whole, (wide, high)
-    scales = (wide / width, high / height)
     if spec.fit == "crop":
-        scale = max(scales)
+        scale = max(wide / width, high / height)
         across, down = wide / scale, high / scale
         left, top = (width - across) / 2, (height - down) / 2
         return (max(left, 0), max(top, 0), min(left + across, width), min(top + down, height)), (wide, high)
-    scale = min(scales)
-    return whole, (max(1, round(width * scale)), max(1, round(height * scale)))
+    fraction = min(Fraction(wide, width), Fraction(high, height))  # of floats, some halves would round the other way
+    return whole, (max(1, round(width * fraction)), max(1, round(height * fraction)))
 
 
 def _fitted(given: Upright, spec: ImageSpec) -> Pixels:

@@ -20,7 +20,7 @@ from typing_extensions import TypeIs
 
 from .dataset import Dataset
 from .errors import ImageError, OptionError, about, with_reasons
-from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, fit_image, prepare_image
+from .images import IMAGE_SUFFIXES, ImageSpec, Pixels, checked_pixels, fit_image, prepare_image, read_image
 from .sources.listing import list_pictures
 from .sources.paths import printable
 from .store import cores
@@ -59,6 +59,26 @@ def gathered(given: Pictures, spec: ImageSpec) -> tuple[npt.NDArray[np.str_], Pi
     parts = list(chunks(given, spec))
     keys = np.array([key for part, _ in parts for key in part], dtype=np.str_)
     return keys, np.concatenate([np.zeros((0, *spec.shape), np.uint8), *(images for _, images in parts)])
+
+
+def full_size(given: Pictures) -> list[Pixels]:
+    """All of *given* as they are, a Dataset's as it holds them: uint8 ``(h, w, 1 or 3)`` of any size, nothing resized.
+
+    Raises:
+        ImageError: pictures that cannot be read, all of them at once.
+        OptionError: something that is no picture.
+    """
+    if isinstance(given, Dataset):
+        return list(given.pictures(range(len(given))))
+    pictures, faults = [], []
+    for at, item in enumerate(_items(given)):
+        try:
+            pictures.append(checked_pixels(item) if isinstance(item, np.ndarray) else read_image(item))
+        except ImageError as error:
+            faults.append(about(printable(os.fspath(item)) if _is_path(item) else str(at), str(error)))
+    if faults:
+        raise ImageError(with_reasons(f"{len(faults)} pictures cannot be read:", faults))
+    return pictures
 
 
 def _from_dataset(dataset: Dataset, spec: ImageSpec, size: int) -> Iterator[Chunk]:

@@ -8,7 +8,15 @@ import pytest
 
 from imgclf import files
 from imgclf.errors import FileError
-from imgclf.files import open_file, open_handle, read_handle, replacing, write_json, write_text
+from imgclf.files import (
+    open_file,
+    open_handle,
+    read_handle,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_and_leaves_no_litter(tmp_path):
@@ -98,3 +106,46 @@ def test_a_handle_gives_all_of_a_file_also_piece_by_piece(tmp_path, monkeypatch)
     handle, size = open_handle(tmp_path / "x")
     assert read_handle(handle, 9) == b""  # it has shrunk
     os.close(handle)
+
+
+def held(folder):
+    return {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_folder_appears_whole_and_replaces_its_like(tmp_path):
+    """A missing, an empty and an older one of the same kind; nothing else is left beside it."""
+    for content in ("1", "2"):
+        with replacing_folder(tmp_path / "deep" / "model", "mark") as made:
+            (made / "part").mkdir()
+            (made / "part" / "data").write_text(content)
+            (made / "mark").write_text(content)
+        assert held(tmp_path / "deep") == {"model/part/data": content, "model/mark": content}
+    (tmp_path / "empty").mkdir()
+    with replacing_folder(tmp_path / "empty", "mark") as made:
+        (made / "mark").write_text("3")
+    assert held(tmp_path / "empty") == {"mark": "3"}
+
+
+def test_an_error_leaves_the_old_folder(tmp_path, monkeypatch):
+    """Whether it comes while the new one is filled, or when it is to take the name."""
+    with replacing_folder(tmp_path / "model", "mark") as made:
+        (made / "mark").write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "model", "mark") as made:
+        (made / "mark").write_text("new")
+        raise KeyboardInterrupt
+    assert held(tmp_path) == {"model/mark": "old"}
+    failing = pytest.raises(FileError, match="The file that was there is as it was")
+    with failing, replacing_folder(tmp_path / "model", "mark") as made:
+        made.rename(tmp_path / "gone")
+    assert held(tmp_path / "model") == {"mark": "old"}
+
+
+def test_another_folder_is_not_replaced(tmp_path):
+    """What holds other things, or is a file, is not ours to remove."""
+    (tmp_path / "thesis").mkdir()
+    write_text(tmp_path / "thesis" / "text", "long")
+    for path, said in ((tmp_path / "thesis", "a folder without mark"), (tmp_path / "thesis" / "text", "a file")):
+        refused = pytest.raises(FileError, match=f"is {said} and is left as it is. Choose another path")
+        with refused, replacing_folder(path, "mark"):
+            pytest.fail("not to be begun")
+    assert held(tmp_path) == {"thesis/text": "long"}

@@ -222,6 +222,13 @@ def test_stretch_is_pillows_bilinear():
     assert (fit_image(ramp(9, 7), ImageSpec((4, 5))) == wanted).all()
 
 
+@pytest.mark.parametrize(("width", "rows"), [(192, 122), (64, 224), (384, 61)])
+def test_half_a_row_goes_to_the_even_number(width, rows):
+    """105 of 192 on 224 are exactly 122.5 rows; in float64 they are a little more."""
+    padded = fit_image(np.full((105, width, 3), 255, np.uint8), ImageSpec((224, 224), fit="pad"))
+    assert (padded.max(axis=(1, 2)) > 0).sum() == rows
+
+
 def test_crop_keeps_the_centre_and_pad_keeps_everything():
     picture = np.zeros((10, 30, 3), np.uint8)
     picture[:, 10:20] = 250

@@ -13,7 +13,7 @@ from imgclf import inputs
 from imgclf.dataset import Dataset
 from imgclf.errors import ImageError, OptionError
 from imgclf.images import ImageSpec, fit_image, read_image
-from imgclf.inputs import chunks
+from imgclf.inputs import chunks, full_size
 from imgclf.sources import FolderSource
 
 SPEC = ImageSpec((8, 8))
@@ -160,3 +160,17 @@ def test_who_stops_half_way_leaves_no_work_behind(monkeypatch):
     closing.join(10)
     assert not closing.is_alive()
     assert len(prepared) < 20
+
+
+def test_pictures_at_their_full_size(square_folder, tmp_path):
+    """As they are read, whatever they are given as; all faults at once, under their keys."""
+    paths = sorted(square_folder.rglob("*.png"))[:2]
+    grey = np.zeros((5, 6), np.uint8)
+    found = full_size([paths[0], Image.open(paths[1]), paths[0].read_bytes(), grey])
+    assert [one.shape for one in found[3:]] == [(5, 6, 1)]
+    for one, path in zip(found, [*paths, paths[0]], strict=False):
+        np.testing.assert_array_equal(one, read_image(path))
+    data = Dataset.load(FolderSource(square_folder), image_size=(8, 9), progress=False)
+    np.testing.assert_array_equal(np.stack(full_size(data)), data.images)
+    with pytest.raises(ImageError, match=r"2 pictures cannot be read:(.|\n)*gone.png(.|\n)*'1': pixels are float64"):
+        full_size([tmp_path / "gone.png", np.zeros((2, 2))])
