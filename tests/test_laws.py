@@ -62,6 +62,7 @@ ORDER = [
     "recipes",
     "cross_validation",
     "explainer",
+    "demo",
 ]
 KERAS_FREE = ORDER[: ORDER.index("_backend")]
 BACKENDS = {"tensorflow", "jax", "torch"}
