@@ -68,6 +68,7 @@ ORDER = [
     "cross_validation",
     "explainer",
     "report",
+    "demo",
 ]
 KERAS_FREE = ORDER[: ORDER.index("_backend")]
 BACKENDS = {"tensorflow", "jax", "torch"}

@@ -20,6 +20,7 @@ from .backend_choice import choose_backend, missing_backend
 choose_backend()
 
 if TYPE_CHECKING:  # what readers, editors and type checkers see
+    from . import demo as demo
     from . import health as health
     from . import label_errors as label_errors
     from . import recipes as recipes
@@ -121,7 +122,7 @@ _HOMES = {
     "trainer": ("Trainer",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = ("health", "label_errors", "recipes")  # used by their own names: health.check(…), recipes.get(…)
+_MODULES = ("demo", "health", "label_errors", "recipes")  # used by their own names: health.check(…)
 
 __all__ = sorted([*_HOME, *_MODULES])  # noqa: PLE0605 - built from the one table above; a test compares it with the imports
 

@@ -219,6 +219,7 @@ def jpeg_exif():
     bomb = b"II*\0" + struct.pack("<IH", 8, 10_000)  # each tag claims all of it: 2 GB where nobody adds them up
     bomb += b"".join(struct.pack("<HHII", 0x9000 + n, 1, 199_000, 8) for n in range(10_000)) + bytes(80_000)
     text = b"MM\0*" + struct.pack(">IHHHI4sI", 8, 1, 0x0112, 2, 2, b"6\0\0\0", 0)
+    headers = b"Exif\0\0" * 500_000  # a reader that takes them off one by one copies 750 GB
     for label, exif, pixels in (
         ("empty", b"", SCENE),
         ("junk", NOISE.tobytes()[:500], SCENE),
@@ -229,12 +230,17 @@ def jpeg_exif():
         ("offset_beyond", b"MM\0*\xff\xff\xff\xf0", SCENE),
         ("loop", loop, SCENE),
         ("bomb", bomb, SCENE),
+        ("headers", headers, SCENE),
         ("thumbnail", thumbnail, SCENE),
     ):
         whole = jpeg(SCENE)
         parts = [exif[at : at + 65_000] for at in range(0, max(1, len(exif)), 65_000)]
         segments = [b"\xff\xe1" + struct.pack(">H", len(part) + 8) + b"Exif\0\0" + part for part in parts]
         yield f"exif_{label}.jpg", whole[:2] + b"".join(segments) + whole[20:], pixels  # without JFIF's resolution
+    index = b"II*\0" + struct.pack("<IH", 8, 5_300)  # as the EXIF bomb, where an MPO lists its pictures
+    index += b"".join(struct.pack("<HHII", 0x9000 + n, 1, 60_000, 8) for n in range(5_300))
+    segment = b"\xff\xe2" + struct.pack(">H", len(index) + 6) + b"MPF\0" + index
+    yield "index_bomb.jpg", whole[:2] + segment + whole[20:], SCENE
 
 
 def gifs():
@@ -254,6 +260,9 @@ def gifs():
         wrong = patched(bare, data, bytes([bits]))
         yield f"code_size_{bits}.gif", gif(size, PALETTE, wrong), f"{DAMAGED}|{EARLY}"
     yield "bad_codes.gif", gif(size, PALETTE, patched(bare, data + 2, b"\xff" * 60)), f"{DAMAGED}|{EARLY}"
+    whole, first = gif(size, PALETTE, frame), 13 + PALETTE.size
+    comment = b"!\xfe" + (b"\xff" + b"a" * 255) * 40_000 + b"\0"  # of 10 MB; put together bit by bit: 200 GB copied
+    yield "long_comment.gif", whole[:first] + comment + whole[first:], shown
     no_palette = b"GIF89a" + struct.pack("<HHBBB", 24, 16, 0, 0, 0) + bare + b";"
     yield "no_palette.gif", no_palette, INDICES[..., None]
     yield "second_frame_cut.gif", gif(size, PALETTE, frame, frame)[:-40], EARLY
@@ -295,6 +304,9 @@ def bmps():
         runs.replace(b"\x08\0\x08\1\x08\2", b"\x08\0\x08\1\xff\2", 1),
         TRUTH["run_lengths.bmp"],
     )
+    header = struct.pack("<IiiHHIIiiII", 40, 8_900_000, 1, 1, 8, 1, 0, 0, 0, 2, 0)
+    ahead = b"BM" + struct.pack("<IHHI", 0, 0, 0, 62) + header + b"\0\0\0\0\xff\0\0\0" + b"\0\2\xff\xff" + bytes(10_000)
+    yield "runs_far_ahead.bmp", ahead, np.zeros((1, 8_900_000, 3))  # 255 rows ahead, of which there is one: 2 GB
     values = np.array([[0x7C00, 0x03E0], [0x001F, 0x7FFF]], "<u2")
     rows = bmp_rows(values.view(np.uint8).reshape(2, 2, 2))
     colors = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255] * 3]])

@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -82,6 +84,29 @@ def test_the_generated_corpus(tmp_path, record_property):
     )
     assert faults == {}
     assert slowest < HANG
+
+
+BOMBS = ("exif_bomb.jpg", "exif_headers.jpg", "index_bomb.jpg", "long_comment.gif", "runs_far_ahead.bmp")
+PEAK = """
+import resource, sys
+from imgclf.images import read_image
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[1:]:
+    read_image(path)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told in kilobytes on Linux")
+def test_bombs_take_no_memory(tmp_path):
+    """What took Pillow 12 gigabytes, or minutes: the floor of 13 stands on these."""
+    bombs = {case.name: case.content for case in CORPUS if case.name in BOMBS}
+    assert set(bombs) == set(BOMBS)
+    for name, content in bombs.items():
+        (tmp_path / name).write_bytes(content)
+    command = [sys.executable, "-c", PEAK, *(str(tmp_path / name) for name in BOMBS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert int(done.stdout) < 250_000
 
 
 @PROMISE
