@@ -59,16 +59,20 @@ ORDER = [
     "recorder",
     "runs",
     "fusing",
+    "run_bar",
     "fitting",
     "settings",
     "trainer",
     "recipes",
     "estimator",
     "ejecting",
+    "jobs",
+    "planning",
     "cross_validation",
     "explainer",
     "report",
     "demo",
+    "cli",
 ]
 KERAS_FREE = ORDER[: ORDER.index("_backend")]
 BACKENDS = {"tensorflow", "jax", "torch"}

@@ -72,6 +72,22 @@ def threads() -> int:
     return int(chosen) or usable_cores()  # 0: as many as there are
 
 
+def devices() -> list[str]:
+    """What the backend can compute on, in its own words, such as ``"GPU:0"``."""
+    name = backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+    if name == "jax":
+        import jax
+
+        return [str(device) for device in jax.devices()]
+    import torch
+
+    return ["cpu", *(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))]
+
+
 def bring_back_state(model: Any) -> None:
     """Within ``fit``, put the state that JAX carries from step to step back into the variables of *model*."""
     if backend() == "jax":

@@ -23,6 +23,7 @@ from .errors import DatasetError, OptionError, listed
 from .fusing import fused_normalisation
 from .manifest import check_class_names
 from .recorder import MODES, Recorder
+from .run_bar import RunBar
 
 
 def matched_validation(train: Dataset, validation: Dataset) -> Dataset:
@@ -146,7 +147,7 @@ class _Once(keras.callbacks.CallbackList):
             super().on_epoch_begin(epoch, logs)
             return
         for callback in self.callbacks:
-            if isinstance(callback, (Recorder, keras.callbacks.ProgbarLogger)):
+            if isinstance(callback, (Recorder, RunBar, keras.callbacks.ProgbarLogger)):
                 callback.on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -181,33 +182,39 @@ def train_epochs(
         validation: Evaluated after each epoch.
         recorder: Called last, after the callbacks that it knows.
         epochs: Of the whole run.
-        verbose: Keras's.
+        verbose: Keras's, or ``"bar"``.
     """
     steps = batches.steps // epochs
+    shown, verbose = ([RunBar()], 0) if verbose == "bar" else ([], verbose)
     said = {"verbose": verbose, "epochs": epochs, "steps": steps}
-    called = _Once([*recorder.others, recorder], add_history=True, add_progbar=verbose != 0, model=model, **said)
-    epoch, within = divmod(recorder.step, steps)
-    model.stop_training = False
-    for first, last, taken in ((epoch, epoch + bool(within), within), (epoch + bool(within), epochs, 0)):
-        if first == last or model.stop_training:
-            continue
-        if within and not taken:  # the second of two
-            recorder.draws = _backend.random_states()
-        called.taken = taken
-        part = batches.starting_at(first * steps + taken)
-        averages = _unaveraged(model.optimizer, wanted=bool(taken))
-        with contextlib.closing(part), averages, fused_normalisation(model):
-            model.fit(
-                _backend.feed(part),
-                initial_epoch=first,
-                epochs=last,
-                steps_per_epoch=steps - taken,
-                shuffle=False,  # the order is ours, not Keras's
-                validation_data=_backend.feed(validation),
-                callbacks=called,
-                verbose=verbose,
-            )
-    called.end()
+    called = _Once(
+        [*recorder.others, recorder, *shown], add_history=True, add_progbar=verbose != 0, model=model, **said
+    )
+    with contextlib.ExitStack() as stack:
+        for bar in shown:
+            stack.callback(bar.on_train_end)  # the terminal's cursor comes back, however the run ends
+        epoch, within = divmod(recorder.step, steps)
+        model.stop_training = False
+        for first, last, taken in ((epoch, epoch + bool(within), within), (epoch + bool(within), epochs, 0)):
+            if first == last or model.stop_training:
+                continue
+            if within and not taken:  # the second of two
+                recorder.draws = _backend.random_states()
+            called.taken = taken
+            part = batches.starting_at(first * steps + taken)
+            averages = _unaveraged(model.optimizer, wanted=bool(taken))
+            with contextlib.closing(part), averages, fused_normalisation(model):
+                model.fit(
+                    _backend.feed(part),
+                    initial_epoch=first,
+                    epochs=last,
+                    steps_per_epoch=steps - taken,
+                    shuffle=False,  # the order is ours, not Keras's
+                    validation_data=_backend.feed(validation),
+                    callbacks=called,
+                    verbose=verbose,
+                )
+        called.end()
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from .augmentation import Augmentation
 from .errors import listed
 
 Monitor = Literal["val_accuracy", "val_loss"]
-Verbosity = Literal["auto", 0, 1, 2]
+Verbosity = Literal["auto", 0, 1, 2, "bar"]
 
 OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "adamw", "lion", "muon", "nadam", "rmsprop", "sgd")
 """Keras's optimisers by the names that a recipe takes."""

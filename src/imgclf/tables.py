@@ -124,8 +124,12 @@ class Table:
             replacing(path) as temporary,
             temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
         ):
-            file.writelines(_line(row) for row in (self.columns, *self.rows))
+            file.write(self.csv())
         return Path(path)
+
+    def csv(self) -> str:
+        """The text that :meth:`to_csv` writes."""
+        return "".join(_line(row) for row in (self.columns, *self.rows))
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> Table:

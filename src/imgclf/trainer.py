@@ -160,7 +160,8 @@ class Trainer:
             time_limit: Seconds of this call's training: it ends before an epoch that would pass them, and after one at
                 least.  With *run_dir* the same call goes on from there.
             notes: What else ``config.json`` is to say, as JSON can hold it; it does not make a run another one.
-            verbose: Keras's: 1 shows a bar, 2 a line per epoch, 0 nothing; ``"auto"`` chooses.
+            verbose: Keras's: 1 shows a bar, 2 a line per epoch, 0 nothing; ``"auto"`` chooses.  ``"bar"`` shows one for
+                the whole run, with the time left.
 
         Raises:
             DatasetError: no pictures, pictures without labels, or classes that do not match.
@@ -247,7 +248,7 @@ class Trainer:
         trained = self._compiled(network, train)
         provenance = self._provenance(train, validation, network)
         config = {**provenance, "notes": dict(call.notes)} if call.notes else provenance
-        callbacks = recipe_callbacks(self, said=int(verbose != 0))
+        callbacks = recipe_callbacks(self, said=int(verbose not in (0, "bar")))
 
         def best() -> Classifier:
             lasting.set_weights(recorder.best_weights)
@@ -277,7 +278,7 @@ class Trainer:
                 on_best=save_best,
                 state=folder.begin(config, overwrite=call.overwrite) if folder else None,
             )
-            if recorder.step and verbose != 0:
+            if recorder.step and verbose not in (0, "bar"):
                 print(recorder.progress)
             if not recorder.finished:
                 train_epochs(trained, batches, checking, recorder, epochs=self.epochs, verbose=verbose)

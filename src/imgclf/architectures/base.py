@@ -204,12 +204,12 @@ class Registry:
         return self.table()._repr_html_()
 
     def table(self) -> Table:
-        """Name, usual input, head and origin of each architecture."""
+        """Name, usual input, options and origin of each architecture."""
         rows = [
-            (one.name, "×".join(map(str, one.input_shape)), one.head, one.document)
+            (one.name, "×".join(map(str, one.input_shape)), ", ".join(one.options), one.document)
             for one in map(self.get, self.names())
         ]
-        return Table(("architecture", "input", "head", "document"), rows)
+        return Table(("architecture", "input", "options", "document"), rows)
 
     def __contains__(self, name: object) -> bool:
         return name in self._known

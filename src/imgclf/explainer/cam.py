@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from keras import backend, ops
+from keras import Model, backend, layers, ops
 
 Floats = npt.NDArray[np.float32]
 
@@ -163,3 +163,13 @@ def _weights(given: int, wanted: int) -> npt.NDArray[np.float64]:
     weights[np.arange(wanted), lower] += 1 - share
     weights[np.arange(wanted), np.minimum(lower + 1, given - 1)] += share
     return weights
+
+
+def suggested_method(model: Model) -> Literal["grad_cam", "hires_cam"]:
+    """The method to be shown for *model*: ``"hires_cam"`` where feature maps are flattened, else ``"grad_cam"``.
+
+    Grad-CAM weighs a whole map by its mean gradient.  Behind a flattening every place of a map has a weight of its own,
+    and the mean says little: the page on explaining has the figures.
+    """
+    flattens = any(isinstance(layer, layers.Flatten) for layer in model._flatten_layers())
+    return "hires_cam" if flattens else "grad_cam"

@@ -1,0 +1,313 @@
+"""Commands that ask a trained classifier: evaluate, predict, explain, compare, report, export, demo."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ImageError, OptionError, listed
+from ..recognition import recognise
+from ..sources.listing import list_pictures
+from .terminal import (
+    NOT_ALL,
+    Format,
+    FormatOption,
+    ModelArgument,
+    app,
+    complain,
+    load_model,
+    printed,
+    quiet_import,
+    show,
+    show_json,
+)
+
+if TYPE_CHECKING:
+    from ..classifier import Classifier
+    from ..dataset import Dataset
+    from ..evaluation import Predictions
+    from ..jobs import Parts
+    from ..runs import TrainingRun
+    from ..tables import Table
+
+Trust = Annotated[bool, typer.Option(help="You know where the file is from: Keras may rebuild a foreign network.")]
+_Files = Annotated[
+    list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False, metavar="PICTURE...")
+]
+_Data = Annotated[
+    Path | None,
+    typer.Argument(help="Labelled pictures, as for train; default: those of the run.", show_default=False),
+]
+_Part = Annotated[
+    str | None, typer.Option(help="train, validation or test; default: test, if there is one.", show_default=False)
+]
+_WIDEST = 8  # classes whose probabilities fit beside each other on a terminal
+
+
+@app.command()
+def evaluate(
+    model: ModelArgument,
+    data: _Data = None,
+    part: _Part = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Write a row per picture there, as CSV.", show_default=False)
+    ] = None,
+    format: FormatOption = None,  # noqa: A002 - the word for it
+    trust: Trust = False,
+) -> None:
+    """Hold the answers against the truth: accuracy with interval, figures per class, confusion."""
+    classifier = load_model(model, trust=trust)
+    name, judged = _judged(model, classifier, data, part)
+    said = classifier.evaluate(judged)
+    if save is not None:
+        said.to_csv(save)
+    if printed(format) is Format.table:
+        print(f"{name}: {said}")
+    elif format is Format.json:
+        show_json({"part": name, **said.to_dict()})
+    else:
+        show(said.per_class(), format)
+
+
+@app.command()
+def predict(
+    model: ModelArgument,
+    files: _Files,
+    top: Annotated[int, typer.Option(help="With many classes: show the likeliest so many.", min=1)] = 3,
+    format: FormatOption = None,  # noqa: A002
+    trust: Trust = False,
+) -> None:
+    """Name what is on pictures, with the probability of every class."""
+    classifier = load_model(model, trust=trust)
+    readable, faults = _sorted_out(classifier, _pictures(files))
+    if readable:
+        said = classifier.predict(readable)
+        narrow = printed(format) is Format.table and len(said.class_names) > _WIDEST
+        show(_likeliest(said, top) if narrow else said.table(), format)
+    _tell(faults)
+
+
+@app.command()
+def explain(
+    model: ModelArgument,
+    files: _Files,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The figure: .png or .svg.")] = Path("explanation.png"),
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="The class to explain; default: each picture's likeliest.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="hires_cam, grad_cam, layer_cam, grad_cam_plus_plus; or of pixels: integrated_gradients, occlusion, "
+            "gradient. Default: hires_cam where the network flattens its maps, else grad_cam."
+        ),
+    ] = None,
+    layers: Annotated[str | None, typer.Option(help="Names or a pattern, such as 'conv*'; default: the last.")] = None,
+    trust: Trust = False,
+) -> None:
+    """Show where on the pictures the network sees its reasons."""
+    classifier = load_model(model, trust=trust)
+    with quiet_import():
+        from ..explainer import Explainer
+        from ..explainer.cam import suggested_method
+        from ..explainer.pixels import PIXEL_METHODS
+
+    readable, faults = _sorted_out(classifier, _pictures(files))
+    if readable:
+        explainer = Explainer(classifier)
+        if method in PIXEL_METHODS:
+            explained: Any = explainer.attribute(readable, class_name, method)  # type: ignore[arg-type] # it says which
+        else:
+            how: Any = method or suggested_method(classifier.model)
+            explained = explainer.grad_cam(readable, class_name, layers, how)
+        print(explained)
+        print(f"written to {explained.save(out)}")
+    _tell(faults)
+
+
+@app.command()
+def compare(
+    first: ModelArgument,
+    second: ModelArgument,
+    data: _Data = None,
+    part: _Part = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page of both, side by side.")] = Path("compare.html"),
+    trust: Trust = False,
+) -> None:
+    """Hold two classifiers against each other on the same pictures, and say whether the difference is chance."""
+    one, two = _run_of(first, trust=trust), _run_of(second, trust=trust)
+    with quiet_import():
+        from ..report import write_comparison
+    left, right = _classifier(one), _classifier(two)
+    if left.spec != right.spec:
+        raise OptionError(
+            f"'{first}' takes pictures as {left.spec} and '{second}' as {right.spec}; expected the same. Compare "
+            "networks that see the same."
+        )
+    name, judged = _judged(first, left, data, part)
+    written = write_comparison(out, one, two, data=judged, names=(str(first), str(second)))
+    for path, classifier in ((first, left), (second, right)):
+        low, high = (said := classifier.evaluate(judged)).accuracy_interval
+        print(f"{path}: accuracy {said.accuracy:.4f} ({low:.4f} to {high:.4f}) on {len(judged):,} {name} pictures")
+    print(f"written to {written}")
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: report.html in the folder.")] = None,
+    check: Annotated[bool, typer.Option(help="Look for broken, doubled and leaking pictures, too.")] = True,
+    trust: Trust = False,
+) -> None:
+    """Write the report of a run again: one HTML file that needs nothing else, and a model card."""
+    with quiet_import():
+        from .. import health
+        from ..jobs import read_config
+        from ..report import write_report
+        from ..runs import TrainingRun
+
+    job, done = read_config(run), TrainingRun.load(run, trust=trust)
+    found = health.check({name: spec.open() for name, spec in job.parts.items()}) if check else None
+    parts = job.load()
+    written = write_report(
+        out or run / "report.html",
+        done,
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        health=found,
+        command=f"imgclf train --config {shlex.quote(str(run / 'config.json'))}",
+    )
+    print(f"written to {written}")
+
+
+@app.command()
+def export(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Argument(help="pets.onnx, pets.tflite, or a folder.", show_default=False)],
+    format: Annotated[  # noqa: A002
+        str | None, typer.Option("--format", "-f", help="onnx, litert or saved_model; default: by the name.")
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Write the classifier for other programs, and see that it answers there as it does here."""
+    endings = {".onnx": "onnx", ".tflite": "litert", "": "saved_model"}
+    chosen: Any = format or endings.get(out.suffix.lower())
+    if chosen is None:
+        raise OptionError(
+            f"'{out}' tells no format; expected a name in .onnx or .tflite, or a folder for TensorFlow's SavedModel. "
+            "Name it so, or say --format."
+        )
+    print(load_model(model, trust=trust).export(out, format=chosen))
+
+
+@app.command()
+def demo(
+    model: ModelArgument,
+    port: Annotated[int | None, typer.Option(help="Default: the first free one from 7860.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open it in the browser.")] = True,
+    trust: Trust = False,
+) -> None:
+    """Open a page on this machine alone: drop a picture, see classes, probabilities and reasons."""
+    classifier = load_model(model, trust=trust)
+    from ..demo import launch
+
+    launch(classifier, port=port, open_browser=browser)
+
+
+def _run_of(path: Path, *, trust: bool) -> TrainingRun | Classifier:
+    """The run of a folder, the classifier of a file."""
+    classifier = load_model(path, trust=trust)
+    from ..runs import TrainingRun
+
+    return TrainingRun.load(path, trust=trust) if path.is_dir() else classifier
+
+
+def _classifier(found: TrainingRun | Classifier) -> Classifier:
+    from ..classifier import Classifier
+
+    return found if isinstance(found, Classifier) else found.classifier
+
+
+def _judged(model: Path, classifier: Classifier, data: Path | None, part: str | None) -> tuple[str, Dataset]:
+    """The labelled pictures to hold answers against, and what they are."""
+    if data is None:
+        parts = _parts_of_run(model)
+        if part is None:
+            return parts.judged
+        if (chosen := parts._asdict().get(part)) is None:
+            raise OptionError(f"--part is {part!r}; expected one that the run has: {listed(_there(parts))}.")
+        return part, chosen
+    from ..dataset import Dataset
+
+    found = recognise(data).labelled
+    name = part or next(name for name in ("test", "validation", "all", "train") if name in found)
+    if name not in found:
+        raise OptionError(f"--part is {name!r}; '{data}' has {listed(found)}. Say one of these.")
+    spec = classifier.spec
+    how: Any = {"image_size": spec.image_size, "color_mode": spec.color_mode, "fit": spec.fit, "on_error": "skip"}
+    loaded = Dataset.load(found[name].open(), **how)
+    return (name if name != "all" else "all", loaded)
+
+
+def _there(parts: Parts) -> list[str]:
+    return [name for name, part in parts._asdict().items() if part is not None]
+
+
+def _parts_of_run(model: Path) -> Parts:
+    folder = model if model.is_dir() else model.parent
+    if not (folder / "config.json").exists():
+        raise OptionError(
+            f"'{model}' lies in no run's folder, so its pictures are not known. Give labelled pictures behind it."
+        )
+    from ..jobs import read_config
+
+    return read_config(folder).load()
+
+
+def _pictures(given: Iterable[Path]) -> list[Path]:
+    """The files given, and those of the folders given."""
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            found += [Path(file) for file in list_pictures(path).pictures.values()]
+        else:
+            found.append(path)
+    if not found:
+        raise OptionError(f"there are no pictures in {listed(str(path) for path in given)}. Give files, or a folder.")
+    return found
+
+
+def _sorted_out(classifier: Classifier, files: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The files that can be read, and a sentence for each of the others."""
+    readable, faults = [], []
+    for path in files:
+        try:
+            classifier.prepare(path)
+            readable.append(path)
+        except ImageError as error:
+            faults.append(str(error))
+    return readable, faults
+
+
+def _tell(faults: Sequence[str]) -> None:
+    """Name what could not be read, and end with an exit code that says so."""
+    for fault in faults:
+        complain(fault)
+    if faults:
+        raise typer.Exit(NOT_ALL)
+
+
+def _likeliest(said: Predictions, top: int) -> Table:
+    from ..tables import Table
+
+    order = (-said.probabilities).argsort(axis=1, kind="stable")[:, :top]
+    rows = []
+    for key, ranked, shares in zip(said.keys, order, said.probabilities, strict=True):
+        rows.append((str(key), *(f"{said.class_names[label]} {shares[label]:.4f}" for label in ranked)))
+    places = ("likeliest", *(f"{number}." for number in range(2, order.shape[1] + 1)))
+    return Table(("key", *places), rows)

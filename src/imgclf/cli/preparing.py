@@ -1,0 +1,253 @@
+"""From what somebody typed to a ``Job``: the path looked at, checked, the recipe chosen, the time kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OptionError, RunError, listed
+from ..recognition import KINDS, Recognised, SourceSpec, recognise
+from .terminal import parsed, quiet_import, say
+
+if TYPE_CHECKING:
+    from ..health import HealthReport
+    from ..jobs import Job, Parts
+    from ..trainer import Trainer
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "": 60}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody typed that decides what is trained.
+
+    Attributes:
+        path: The pictures; None with *config*.
+        settings: ``NAME=VALUE`` of the recipe, the named options first.
+        source: ``NAME=VALUE`` of the source.
+        config: A run to be repeated.
+        time: About how long; None: as long as the recipe says.
+    """
+
+    path: Path | None
+    image_size: str | None
+    color_mode: str | None
+    fit: str
+    kind: str | None
+    source: tuple[str, ...]
+    validation: float
+    test: float
+    split_seed: int
+    recipe: str | None
+    settings: tuple[str, ...]
+    config: Path | None
+    time: str | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The same for the same command, as JSON holds it."""
+        said = {name: value for name, value in asdict(self).items() if value not in (None, ())}
+        for name in ("path", "config"):
+            if name in said:
+                said[name] = str(Path(said[name]).absolute())
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+
+
+def run_folder(asked: Asked, *, overwrite: bool) -> Path:
+    """``runs/<name>``, or with the first number behind it whose run is this one or none."""
+    place = asked.path or asked.config
+    if place is None:
+        raise OptionError("no path is given; expected the pictures, such as: imgclf train photos/. Give it.")
+    name = re.sub(r"(\.csv|\.tsv|\.gz|\.zip|\.json)+$", "", Path(place).absolute().name) or "pictures"
+    if name == "config":
+        name = Path(place).absolute().parent.name
+    for number in range(1, 10_000):
+        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        if not folder.exists() or not any(folder.iterdir()) or asked_of(folder) == asked.identity:
+            return folder
+        if overwrite and number == 1 and asked_of(folder) is not None:
+            return folder
+    raise OptionError("runs/ holds ten thousand runs of this name. Say --run-dir.")
+
+
+def asked_of(folder: Path) -> dict[str, Any] | None:
+    """What was typed for the run in *folder*; None where there is no such run."""
+    with quiet_import():
+        from ..jobs import config_of
+    try:
+        said = (config_of(folder).get("notes") or {}).get("asked")
+    except RunError:
+        return None
+    return said if isinstance(said, dict) else None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is to be trained.
+
+    Attributes:
+        job: Pictures and recipe.
+        parts: The pictures, where they are loaded already.
+        health: What a check found; None: nothing was checked.
+    """
+
+    job: Job
+    parts: Parts | None = None
+    health: HealthReport | None = None
+
+
+def repeated(asked: Asked, config: Path, *, check: bool) -> Prepared:
+    """The job of a run, with other pictures or settings where these are given."""
+    with quiet_import():
+        from ..jobs import Job, config_of, read_config
+        from ..trainer import Trainer
+    if asked.path is None or asked.config is None:
+        job = read_config(config)
+    else:
+        content = config_of(config)
+        said = {"parts": {}, **(content.get("notes") or {}).get("job", {})}
+        found = {name: spec.to_dict() for name, spec in _found(asked).labelled.items()}
+        job = Job.from_dict({**said, "parts": found}, Trainer.from_dict(content["trainer"]))
+        if asked.image_size:
+            job = replace(job, image_size=read_size(asked.image_size))
+    if asked.config is not None:
+        job = replace(job, trainer=changed(job.trainer, asked.settings))
+    return Prepared(job, None, _checked(job.parts) if check else None)
+
+
+def chosen(asked: Asked, *, check: bool) -> Prepared:
+    """The job that suits the pictures at a path."""
+    found = _found(asked)
+    say(found)
+    health = _checked(found.labelled) if check else None
+    say("choosing a network and a recipe …")
+    with quiet_import():
+        from .. import recipes
+        from ..jobs import Job
+        from ..planning import plan
+    specs = found.labelled
+    suits = plan((specs.get("all") or specs["train"]).open())
+    base = suits.trainer if asked.recipe is None else recipes.get(asked.recipe)
+    job = Job(
+        specs,
+        changed(base, asked.settings),
+        image_size=suits.image_size if asked.image_size is None else read_size(asked.image_size),
+        color_mode=asked.color_mode,  # type: ignore[arg-type] # it says what it may be
+        fit=asked.fit,  # type: ignore[arg-type]
+        validation=asked.validation,
+        test=asked.test or None,
+        split_seed=asked.split_seed,
+    )
+    if asked.recipe is None and not any(one.startswith("architecture=") for one in asked.settings):
+        say("\n".join(suits.reasons))
+    if asked.time is None:
+        return Prepared(job, None, health)
+    return _in_time(job, seconds(asked.time), health, fixed=asked.image_size is not None)
+
+
+def changed(trainer: Trainer, settings: Sequence[str]) -> Trainer:
+    """*trainer* with ``NAME=VALUE`` settings; ``options.dropout=0.3`` changes one of several.
+
+    Raises:
+        OptionError: a setting without ``=``, or out of its range.
+        UnknownNameError: no such setting.
+    """
+    from ..augmentation import Augmentation
+    from ..trainer import Trainer as Recipe
+    from ..trainer import check_settings
+
+    changes: dict[str, Any] = {}
+    for name, value in map(_pair, settings):
+        whole, _, part = name.partition(".")
+        check_settings([whole])
+        if whole == "callbacks":
+            raise OptionError("callbacks cannot be typed. Train from Python; --print-code begins the script.")
+        if not part:
+            changes[whole] = None if value == "none" and whole != "augmentation" else value
+            if whole == "architecture" and value != trainer.architecture:
+                changes.setdefault("options", {})
+            continue
+        held = changes.get(whole, getattr(trainer, whole))
+        if whole == "augmentation":
+            given = Augmentation.preset(held) if isinstance(held, str) else held or Augmentation()
+            changes[whole] = Augmentation.from_dict({**given.to_dict(), part: value})
+        elif isinstance(held, Mapping) or held is None:
+            changes[whole] = {**(held or {}), part: value}
+        else:
+            raise OptionError(f"{name}={value}: {whole} has no parts; expected {whole}=VALUE. Leave out .{part}.")
+    content = {item.name: getattr(trainer, item.name) for item in fields(Recipe)}
+    return Recipe(**{**content, **changes})
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """``150`` or ``120x160`` (height, width).
+
+    >>> read_size("120x160")
+    (120, 160)
+    """
+    if not (match := re.fullmatch(r"(\d{1,5})(?:\s*[x×,]\s*(\d{1,5}))?", text.strip())):
+        raise OptionError(f"--image-size is {text!r}; expected pixels, such as 150 or 120x160 (height, width).")
+    height = int(match[1])
+    return height, int(match[2] or height)
+
+
+def seconds(text: str) -> float:
+    """``10m``, ``90s``, ``1.5h``, ``1h30m``; a bare number is minutes.
+
+    >>> seconds("1h30m")
+    5400.0
+    """
+    found = re.findall(r"(\d+(?:\.\d+)?)\s*([hms]?)", text.strip().lower())
+    rest = re.sub(r"(\d+(?:\.\d+)?)\s*([hms]?)", "", text.strip().lower()).strip()
+    total = float(sum(float(number) * _UNITS[unit] for number, unit in found))
+    if rest or total <= 0:
+        raise OptionError(f"--time is {text!r}; expected a time such as 10m, 90s or 1h30m.")
+    return total
+
+
+def _found(asked: Asked) -> Recognised:
+    if asked.path is None:
+        raise OptionError("no path is given; expected the pictures, such as: imgclf train photos/. Give it.")
+    if asked.kind is not None and asked.kind not in KINDS:
+        raise OptionError(f"--kind is {asked.kind!r}; expected one of {listed(KINDS, 9)}.")
+    return recognise(asked.path, asked.kind, **dict(map(_pair, asked.source)))  # type: ignore[arg-type]
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, mark, value = text.partition("=")
+    if not mark or not name:
+        raise OptionError(f"{text!r} is no NAME=VALUE, such as epochs=20. Write it so.")
+    return name.strip().replace("-", "_"), parsed(value)
+
+
+def _checked(parts: Mapping[str, SourceSpec]) -> HealthReport:
+    from .. import health
+
+    report = health.check({name: spec.open() for name, spec in parts.items()})
+    grave = [finding for finding in report.findings if finding.severity != "note"]
+    say("checked: nothing wrong" if not grave else f"checked: {len(grave)} findings")
+    for finding in grave[:4]:
+        say(finding)
+    if len(grave) > 4:
+        say(f"… and {len(grave) - 4} more: imgclf check says all of it")
+    return report
+
+
+def _in_time(job: Job, limit: float, health: HealthReport | None, *, fixed: bool) -> Prepared:
+    """*job* with as many epochs as *limit* seconds allow here, at a smaller size where they would be too few."""
+    from ..planning import fitted, seconds_per_epoch, smaller, too_slow
+
+    while True:
+        parts = job.load()
+        epoch = seconds_per_epoch(job.trainer, parts.train, parts.validation)
+        less = smaller(job.image_size) if job.image_size is not None and not fixed else None
+        if less is None or not too_slow(limit, epoch):
+            break
+        say(f"an epoch takes about {epoch:.0f} s at {job.image_size[0]}×{job.image_size[1]}: smaller pictures instead")  # type: ignore[index]
+        job = replace(job, image_size=less)
+    job = replace(job, trainer=fitted(job.trainer, limit, epoch))
+    say(f"an epoch takes about {epoch:.1f} s: at most {job.trainer.epochs} epochs in {limit / 60:.0f} minutes")
+    return Prepared(job, parts, health)

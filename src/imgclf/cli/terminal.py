@@ -1,0 +1,149 @@
+"""What the commands share: the application, its exit codes, how errors and tables reach the terminal.
+
+========  ======================================================================================
+0         done
+1         an error: one sentence on standard error says what to do
+2         the command line itself cannot be understood
+3         done, but look: some pictures could not be read, or the check has warnings
+4         the check found errors
+130, 143  stopped by Ctrl-C or SIGTERM; the same command goes on where a run was
+========  ======================================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ImgclfError
+from ..files import finite
+
+if TYPE_CHECKING:
+    from ..classifier import Classifier
+    from ..tables import Table
+
+app = typer.Typer(
+    name="imgclf",
+    help="Labelled pictures in, a trustworthy image classifier out, and the reasons for its answers.",
+    epilog="Begin with: imgclf train FOLDER",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ERROR, NOT_ALL = 1, 3
+
+
+class Format(StrEnum):
+    """How a table is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", "-f", help="Default: a table on a terminal, CSV into a pipe or file.")
+]
+ModelArgument = Annotated[
+    Path, typer.Argument(help="A .keras file, or the folder of a run.", show_default=False, metavar="MODEL")
+]
+
+
+def main() -> None:
+    """What ``imgclf`` runs: the commands, with every error of ours as one sentence and an exit code."""
+    from . import training, answers, looking  # noqa: F401, I001 - each puts its commands into the application
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.showwarning = _said_shortly
+    try:
+        app()
+    except ImgclfError as error:
+        complain(str(error))
+        sys.exit(ERROR)
+    except KeyboardInterrupt as stopped:
+        complain(str(stopped) or "stopped.")
+        sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ERROR)
+
+
+def say(*parts: object) -> None:
+    """Tell the user something, on standard error: standard output is for results."""
+    print(*parts, file=sys.stderr, flush=True)
+
+
+def complain(message: str) -> None:
+    """Tell an error."""
+    say(f"imgclf: {message}")
+
+
+def printed(wanted: Format | None) -> Format:
+    """How a table is printed: as *wanted*, else aligned on a terminal and as CSV into a pipe or file."""
+    return wanted or (Format.table if sys.stdout.isatty() else Format.csv)
+
+
+def show(table: Table, wanted: Format | None) -> None:
+    """Print *table* on standard output, as :func:`printed` says."""
+    chosen = printed(wanted)
+    if chosen is Format.table:
+        print(table)
+    elif chosen is Format.json:
+        show_json(table.records())
+    else:
+        sys.stdout.write(table.csv())
+
+
+def show_json(content: object) -> None:
+    """Print *content* as JSON; NaN becomes null."""
+    print(json.dumps(finite(content), indent=2, ensure_ascii=False, default=str))
+
+
+def load_model(path: Path, *, trust: bool = False) -> Classifier:
+    """The classifier of a ``.keras`` file, or of a run's folder."""
+    with quiet_import():
+        from ..classifier import Classifier
+
+    return Classifier.load(path / "best.keras" if path.is_dir() else path, trust=trust)
+
+
+@contextlib.contextmanager
+def quiet_import() -> Iterator[None]:
+    """A block in which a backend is imported without the lines that TensorFlow's core writes past Python."""
+    if sys.platform == "win32" or "keras" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        import keras  # noqa: F401
+
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def parsed(text: str) -> Any:
+    """*text* as JSON if it is some, else itself: ``0.5``, ``true``, ``[32, 64]``, ``adam``."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _said_shortly(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if not issubclass(category, DeprecationWarning | PendingDeprecationWarning | FutureWarning):
+        say(f"warning: {message}")

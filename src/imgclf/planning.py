@@ -1,0 +1,114 @@
+"""Which size, network and recipe suit some pictures, and how many epochs a time allows.
+
+In: a source, and how many pictures are trained on.  Out: a ``Plan`` with the reason of each choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import recipes
+from .dataset import Dataset
+from .errors import ImageError
+from .images import inspect_image
+from .sources import DatasetSource
+from .sources.picture_files import FileSource
+from .trainer import Trainer
+
+_LOOKED_AT = 200  # pictures whose sizes are read: their headers only
+_SMALL = 48  # pixels of the shorter side: up to here a picture is a sign or a digit, and its own size is kept
+_LITTLE = 5000  # training pictures; documents 003 and 000 have 2,000 and 20,000
+_EPOCHS = 40
+_FEWEST_EPOCHS, _MOST_EPOCHS = 15, 200  # fewer than the first: smaller pictures are better than fewer passes
+_SMALLEST = 64  # pixels; below, a photograph says too little
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What suits some pictures.
+
+    Attributes:
+        image_size: ``(height, width)``; None keeps that of a table of pixels.
+        trainer: The recipe.
+        reasons: A sentence for each choice.
+    """
+
+    image_size: tuple[int, int] | None
+    trainer: Trainer
+    reasons: tuple[str, ...]
+
+
+def plan(source: DatasetSource) -> Plan:
+    """The size, network and recipe that suit the pictures of *source*.
+
+    Small pictures (48 pixels or less on the shorter side) keep their size and get document 004's network.  Photographs
+    get document 003's, with augmentation and dropout, where there are fewer than 5,000 of them; else document 000's.
+    """
+    keys = [str(key) for key in source.samples().keys]
+    sizes = _sizes(source, keys)
+    shorter = int(np.median(sizes.min(axis=1)))
+    if shorter <= _SMALL:
+        size = None if callable(getattr(source, "load_images", None)) else _typical(sizes)
+        reason = f"pictures are small ({shorter} pixels), so they keep their size; network and recipe of document 004"
+        changes = {"augmentation": "mnist", "epochs": 60}
+        return Plan(size, recipes.get("mnist_csv", **changes), (reason,))
+    stopping = {"early_stopping_patience": 10, "reduce_lr_patience": 4, "reduce_lr_monitor": "val_loss"}
+    if len(keys) < _LITTLE:
+        recipe = recipes.get("small_data_augmented", epochs=_EPOCHS, steps_per_epoch=None, **stopping)
+        recipe = replace(recipe, learning_rate=1e-3, optimizer="adam")
+        size, network = (150, 150), "small_cnn with dropout, augmented as in document 003"
+    else:
+        recipe = recipes.get("dogs_vs_cats", epochs=_EPOCHS, batch_size=32)
+        size, network = (128, 128), "bn_cnn, augmented as in document 000"
+    smaller = (min(size[0], shorter), min(size[1], shorter))
+    return Plan(smaller, recipe, (f"{len(keys):,} pictures: {network}, at {smaller[0]}×{smaller[1]}",))
+
+
+def seconds_per_epoch(trainer: Trainer, train: Dataset, validation: Dataset) -> float:
+    """What an epoch of *trainer* takes here, from a few steps of it; the first epoch's preparations not counted."""
+    size, steps = trainer.batch_size, 6
+    few = train.take(np.unique(np.linspace(0, len(train) - 1, min(len(train), size * steps)).astype(int)))
+    every = np.unique(np.linspace(0, len(validation) - 1, min(len(validation), 64)).astype(int))
+    short = replace(trainer, epochs=2, steps_per_epoch=steps, early_stopping_patience=None, class_weights=None)
+    run = short.fit(few, validation.take(every), verbose=0)
+    wanted = trainer.steps_per_epoch or -(-len(train) // size)
+    return float(run.seconds[-1]) / steps * wanted * (1 + 0.3 * len(validation) / max(1, wanted * size))
+
+
+def fitted(trainer: Trainer, seconds: float, epoch: float) -> Trainer:
+    """*trainer* with as many epochs of *epoch* seconds as *seconds* allow, and patience to match."""
+    epochs = int(max(1, min(_MOST_EPOCHS, seconds / epoch)))
+    return replace(trainer, epochs=epochs)
+
+
+def too_slow(seconds: float, epoch: float) -> bool:
+    """Whether so few epochs fit that smaller pictures are the better choice."""
+    return seconds / epoch < _FEWEST_EPOCHS
+
+
+def smaller(image_size: tuple[int, int]) -> tuple[int, int] | None:
+    """The next smaller size, a half of the pixels; None where a photograph would say too little."""
+    height, width = (round(side * 0.7 / 2) * 2 for side in image_size)
+    return (height, width) if min(height, width) >= _SMALLEST else None
+
+
+def _sizes(source: DatasetSource, keys: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """``(m, 2)`` heights and widths of some pictures, spread over the set."""
+    chosen = np.unique(np.linspace(0, len(keys) - 1, min(len(keys), _LOOKED_AT)).astype(int))
+    files = source.files if isinstance(source, FileSource) else None
+    found: list[tuple[int, int]] = []
+    for position in chosen:
+        key = keys[position]
+        try:
+            found.append(inspect_image(files.path(key)).size if files is not None else source.read(key).shape[:2])
+        except (ImageError, OSError):  # named when it is decoded
+            continue
+    return np.array(found or [(150, 150)], dtype=np.int64).reshape(-1, 2)
+
+
+def _typical(sizes: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> tuple[int, int]:
+    height, width = (int(side) for side in np.median(sizes, axis=0))
+    return height, width
