@@ -47,6 +47,7 @@ _INSTALL = "Install it: pip install 'gradio>=6', and then pip install 'pillow>=1
 _KEPT = 3600  # seconds after which the pixels of a page that nobody uses are forgotten
 _STYLE = """
 footer { display: none !important }
+.output-class { overflow-wrap: anywhere !important }
 .pictures { display: flex; flex-wrap: wrap; gap: 12px }
 .pictures figure { flex: 1 1 220px; margin: 0 }
 .pictures img { width: 100%; max-height: 60vh; object-fit: contain; image-rendering: auto; border-radius: 6px }
