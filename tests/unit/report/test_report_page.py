@@ -211,11 +211,11 @@ def test_samples_are_what_the_run_saw(run, sets):
     assert [one.said for one in first] == ["original", "pass 1", "pass 2", "pass 3"]
     position = int(np.flatnonzero(sets[0].keys == first[0].key)[0])
     trainer = run.provenance["trainer"]
-    seen = Subject.of(run).augmentation(
-        sets[0].pictures([position]), seed=trainer["seed"], epoch=1, indices=[position]
-    )[0]
     drawn = Image.open(io.BytesIO(base64.b64decode(first[2].picture.uri.partition(",")[2])))
-    assert np.abs(np.asarray(drawn, dtype=int) - seen).mean() < 6  # JPEG
+    augmentation, image = Subject.of(run).augmentation, sets[0].pictures([position])
+    passes = [augmentation(image, seed=trainer["seed"], epoch=number, indices=[position])[0] for number in range(4)]
+    far = [np.abs(np.asarray(drawn, dtype=int) - seen).mean() for seen in passes]
+    assert far[1] < 0.6 * min(far[0], *far[2:])  # not 0: the page holds a JPEG
     assert {one.name for one in shown} == {"cat", "dog"}
 
 
