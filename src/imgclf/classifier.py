@@ -204,7 +204,8 @@ class Classifier:
 
         Raises:
             BackendError: Keras runs on another backend than TensorFlow.
-            ExportError: a package is missing, the format lacks something that the network uses, or a probability is
+            MissingPackageError: the format's packages are not installed.
+            ExportError: the format lacks something that the network uses, or a probability is
                 more than 1e-4 from that of :meth:`predict`, or another class is the most likely one.
             FileError: nothing can be written there.
             OptionError: path and format contradict each other, or the network does not compute in float32.

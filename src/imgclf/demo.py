@@ -27,9 +27,9 @@ from PIL import Image
 from PIL import __version__ as pillow_version
 
 from .classifier import Classifier
-from .errors import ImageError, ImgclfError, OptionError
+from .errors import ImageError, ImgclfError, MissingPackageError, OptionError
 from .explainer import Explainer
-from .explainer.cam import METHODS, TITLES, Method
+from .explainer.cam import METHODS, TITLES, Method, suggested_method
 from .opening import MAX_BYTES
 from .tables import visible
 
@@ -87,8 +87,7 @@ class Guide:
     @cached_property
     def method(self) -> Method:
         """The method to begin with: HiResCAM where the network flattens its maps, as Grad-CAM misleads there."""
-        flattens = any(layer.kind == "Flatten" for layer in self.explainer.layers)
-        return "hires_cam" if flattens else "grad_cam"
+        return suggested_method(self.classifier.model)
 
     @property
     def choices(self) -> list[tuple[str, int]]:
@@ -144,7 +143,7 @@ def build(classifier: Classifier) -> Any:
         classifier: What is to be tried.
 
     Raises:
-        ImgclfError: Gradio is not installed or too old, or it brought a Pillow that is.
+        MissingPackageError: Gradio is not installed or too old, or it brought a Pillow that is.
     """
     gradio = _gradio()
     guide = Guide(classifier)
@@ -243,11 +242,13 @@ def _gradio() -> Any:
         try:
             import gradio
         except ImportError as error:
-            raise ImgclfError(f"the demo needs Gradio, which cannot be imported ({error}). {_INSTALL}") from None
+            raise MissingPackageError(
+                f"the demo needs Gradio, which cannot be imported ({error}). {_INSTALL}"
+            ) from None
     if int(gradio.__version__.split(".")[0]) < 6:
-        raise ImgclfError(f"Gradio is {gradio.__version__}; the demo needs 6 or newer. {_INSTALL}")
+        raise MissingPackageError(f"Gradio is {gradio.__version__}; the demo needs 6 or newer. {_INSTALL}")
     if int(pillow_version.split(".")[0]) < 13:  # Gradio asks for one: docs/design.md says what it lets through
-        raise ImgclfError(
+        raise MissingPackageError(
             f"Pillow is {pillow_version}, which small files bring to its knees; the demo opens those of anybody and "
             "needs 13 or newer. Install it: pip install 'pillow>=13'. pip warns that Gradio wants another; it works."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
@@ -22,6 +24,8 @@ from imgclf import (
     health,
     label_errors,
     out_of_fold,
+    write_comparison,
+    write_report,
     write_tfrecords,
 )
 
@@ -36,6 +40,10 @@ evaluation: Evaluation = run.classifier.evaluate(validation)
 share: float = evaluation.accuracy
 said: Predictions = Classifier.load("pets.keras").predict(["garfield.jpg"])
 names: list[str] = said.names
+report = health.check(train=FolderSource("pets"))
+page: Path = write_report("pets.html", run, validation=validation, train=train, test=three[2], health=report)
+again: TrainingRun = TrainingRun.load("runs/pets")
+side_by_side: Path = write_comparison("both.html", run, again.classifier, data=three[2], names=("new", "old"))
 figure: Figure = Explainer(run.classifier).grad_cam("garfield.jpg").plot()
 
 

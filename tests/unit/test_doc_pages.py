@@ -101,3 +101,10 @@ def test_what_is_said_in_words_was_measured():
     assert 0.7 < seconds[pipeline] / seconds[first] < 1.4
     assert processor[pipeline] < processor[first]
     assert 0.9 < processor[generator] / seconds[generator] < 1.1  # it decodes on one core, and waits for nothing
+
+
+def test_the_page_on_reports_runs(tmp_path, monkeypatch):
+    """Its lines write both pages and the card."""
+    monkeypatch.chdir(tmp_path)
+    doc_pages.run("reporting.md", {"DrawnPets(400": "DrawnPets(60", "epochs=8": "epochs=1"})
+    assert {path.name for path in tmp_path.iterdir()} == {"pets.html", "pets.md", "both.html", "runs"}

@@ -15,7 +15,15 @@ from squares import squares
 
 from imgclf import Classifier, Dataset, DrawnPets, ImageSpec, _backend, registry
 from imgclf import export as exporting
-from imgclf.errors import BackendError, ExportError, FileError, ImageError, OptionError, UnknownNameError
+from imgclf.errors import (
+    BackendError,
+    ExportError,
+    FileError,
+    ImageError,
+    MissingPackageError,
+    OptionError,
+    UnknownNameError,
+)
 from imgclf.export.checking import batches, pictures_for
 from imgclf.export.formats import FORMATS
 
@@ -240,7 +248,7 @@ def test_a_missing_extra_is_named(sigmoid, monkeypatch, tmp_path):
     """One sentence, before anything is traced or written."""
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
     for name, said in (("onnx", "onnx and onnxruntime and tf2onnx, which are"), ("litert", "ai_edge_litert, which is")):
-        with pytest.raises(ExportError, match=rf"{said} not installed. Run: pip install 'imgclf\[{name}\]'"):
+        with pytest.raises(MissingPackageError, match=rf"{said} not installed. Run: pip install 'imgclf\[{name}\]'"):
             sigmoid.export(tmp_path / PATHS[name])
     assert list(tmp_path.iterdir()) == []
 

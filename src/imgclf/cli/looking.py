@@ -21,7 +21,6 @@ _NEEDED = ("numpy", "pillow", "opencv-python-headless", "scikit-learn", "matplot
 _EXTRAS = {
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
     "litert": ("ai-edge-litert",),
-    "demo": ("gradio",),
     "tensorboard": ("tensorboard",),
 }
 
@@ -85,6 +84,7 @@ def doctor(format: FormatOption = None) -> None:  # noqa: A002
         ("bfloat16", "yes: precision=auto trains in it" if has_bfloat16() else "no: precision=auto trains in float32"),
         *((name, _version(name)) for name in _NEEDED),
         *((f"imgclf[{extra}]", _extra(extra)) for extra in _EXTRAS),
+        ("gradio (demo)", _version("gradio")),
         ("cache", _cache()),
     ]
     show(Table(("what", "here"), rows), format)

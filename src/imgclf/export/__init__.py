@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 
 from .._backend import backend
-from ..errors import BackendError, ExportError, ImgclfError, OptionError, unknown_name
+from ..errors import BackendError, ExportError, ImgclfError, MissingPackageError, OptionError, unknown_name
 from ..files import replacing, replacing_folder, write_json
 from ..inputs import Pictures
 from ..taps import MODEL_LOCK
@@ -118,7 +118,7 @@ def _check_installed(name: FormatName, form: Format) -> None:
             "KERAS_BACKEND=tensorflow before Python starts, load it there and export it."
         )
     if missing := [package for package in form.packages if find_spec(package) is None]:
-        raise ExportError(
+        raise MissingPackageError(
             f"{form.title} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
             f"Run: pip install 'imgclf[{name}]'"
         )

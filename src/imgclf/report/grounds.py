@@ -134,7 +134,7 @@ def _weakest(lead: Part) -> Iterator[Ground]:
     worst = min(rows, key=lambda row: float(str(row["recall"])))
     recall, low, high = (float(str(worst[name])) for name in ("recall", "recall_from", "recall_to"))
     said = f"The weakest class, {{}}, is recognised in {percent(recall)} of its pictures ({between((low, high))})"
-    if high < lead.evaluation.accuracy:
+    if high < lead.evaluation.accuracy or recall < lead.evaluation.accuracy / 2:
         yield Ground("against", Sentence(f"{said}: clearly less than the whole.", (str(worst["class"]),)))
     else:
         yield Ground("for", Sentence(f"{said}: no class falls out.", (str(worst["class"]),)))

@@ -6,13 +6,11 @@ In: a measured part.  Out: each picture with a map for the answer and one for th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import keras
 
 from ..classifier import Classifier
 from ..errors import ImgclfError
 from ..explainer import Explainer, Explanation
+from ..explainer.cam import suggested_method
 from .encoding import Picture, picture
 from .subject import Part
 from .views import Shown, shown
@@ -81,17 +79,11 @@ def worst(part: Part, classifier: Classifier) -> Mistakes:
     return Mistakes(rows, total, f"{answers.description} at layer {layer}", explained=True)
 
 
-def method(model: keras.Model) -> Literal["hires_cam", "grad_cam"]:
-    """The method that suits *model*: where maps are flattened, the mean gradient forgets where a feature counts."""
-    flattens = any(isinstance(layer, keras.layers.Flatten) for layer in model._flatten_layers())
-    return "hires_cam" if flattens else "grad_cam"
-
-
 def _explained(part: Part, classifier: Classifier, positions: list[int]) -> tuple[Explanation, Explanation]:
     explainer, chosen = Explainer(classifier), part.dataset.take(positions)
     answers = part.evaluation.labels[positions].tolist()
     truths = part.evaluation.true_labels[positions].tolist()
-    suited = method(classifier.model)
+    suited = suggested_method(classifier.model)
     return explainer.grad_cam(chosen, answers, method=suited), explainer.grad_cam(chosen, truths, method=suited)
 
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import keras
 import numpy as np
+from squares import squares
 
 from imgclf.classifier import Classifier
 from imgclf.dataset import Dataset
-from imgclf.sources import DrawnPets
 from imgclf.trainer import Trainer
 
 TRAINER = Trainer(
     "small_cnn",
-    options={"filters": (8, 16), "dense": 0},
+    options={"filters": (8,), "dense": 0},
     optimizer="adam",
-    learning_rate=3e-3,
-    batch_size=16,
+    learning_rate=1e-2,
+    batch_size=8,
     epochs=3,
     augmentation="dogs_vs_cats",
     precision="float32",
@@ -29,9 +29,11 @@ TRAINER = Trainer(
 
 @cache
 def pets():
-    """Training, validation and test pictures of cats and dogs, 48×48."""
-    data = Dataset.load(DrawnPets(120, image_size=(48, 48)), image_size=(48, 48), cache=False, progress=False)
-    return data.split(validation=0.25, test=0.25)
+    """Training, validation and test pictures, easily told apart; one label in eight is wrong: mistakes are sure."""
+    images, labels = squares(240, size=(48, 48))
+    labels = np.where(np.arange(240) % 16 < 2, 1 - labels, labels)
+    data = Dataset.from_arrays(images, labels, ("cat", "dog"))
+    return data.split(validation=0.25, test=0.25, duplicates="ignore")
 
 
 @cache

@@ -12,6 +12,7 @@ from report_pages import guesser, noise, read_page
 
 from imgclf.health import Finding, HealthReport
 from imgclf.report import write_comparison, write_report
+from imgclf.report.page import _pages
 from imgclf.tables import Table
 
 HOSTILE = [
@@ -134,3 +135,8 @@ def test_damaged_provenance_is_no_obstacle(tmp_path):
         said = dict.fromkeys(("trainer", "versions", "threads", "imgclf", "train", "validation", "computed_in"), odd)
         write_report(tmp_path / "a.html", replace(classifier, provenance=said), validation=data, train=data)
         assert len(read_page(tmp_path / "a.html").tags) > 100
+
+
+def test_the_templates_need_not_remember():
+    """A text that a template only names is escaped, and its hidden characters are written out."""
+    assert _pages().from_string("{{ x }}").render(x="<b>\x1b[2J\n") == r"&lt;b&gt;\x1b[2J\n"

@@ -211,11 +211,11 @@ def test_samples_are_what_the_run_saw(run, sets):
     assert [one.said for one in first] == ["original", "pass 1", "pass 2", "pass 3"]
     position = int(np.flatnonzero(sets[0].keys == first[0].key)[0])
     trainer = run.provenance["trainer"]
-    seen = Subject.of(run).augmentation(
-        sets[0].pictures([position]), seed=trainer["seed"], epoch=1, indices=[position]
-    )[0]
     drawn = Image.open(io.BytesIO(base64.b64decode(first[2].picture.uri.partition(",")[2])))
-    assert np.abs(np.asarray(drawn, dtype=int) - seen).mean() < 6  # JPEG
+    augmentation, image = Subject.of(run).augmentation, sets[0].pictures([position])
+    passes = [augmentation(image, seed=trainer["seed"], epoch=number, indices=[position])[0] for number in range(4)]
+    far = [np.abs(np.asarray(drawn, dtype=int) - seen).mean() for seen in passes]
+    assert far[1] < 0.6 * min(far[0], *far[2:])  # not 0: the page holds a JPEG
     assert {one.name for one in shown} == {"cat", "dog"}
 
 
@@ -327,3 +327,25 @@ def test_comparisons_that_make_no_sense_are_refused(run, sets, tmp_path):
             write_comparison(tmp_path / "a.html", run, run, data=sets[1], names=names)
     with pytest.raises(OptionError, match="Compare classifiers of the same classes"):
         write_comparison(tmp_path / "a.html", guesser(("a", "b")), guesser(("a", "c")), data=noise(("a", "b")))
+
+
+def test_an_unfinished_run_says_so(run, sets, tmp_path):
+    """Fewer epochs than the recipe wants; and a best epoch that is the last of all."""
+    begun = replace(run, history={name: values[:1] for name, values in run.history.items()}, best_epoch=1)
+    page = read_page(write_report(tmp_path / "a.html", begun, validation=sets[1]))
+    assert "The run is not finished: 1 of 3 epochs are trained." in page.text
+    last = replace(run, best_epoch=3)
+    page = read_page(write_report(tmp_path / "a.html", last, validation=sets[1]))
+    assert "The best epoch is the last, 3" in page.text
+
+
+def test_boasting_and_guessing_are_held_against_it(tmp_path):
+    """A network that always says cat, and is very sure: as good as one answer, more sure than right, no dog found."""
+    boaster, data = guesser(("cat", "dog")), noise(("cat", "dog"), count=60)
+    shapes = [weight.shape for weight in boaster.model.get_weights()]
+    boaster.model.set_weights([*(np.zeros(shape) for shape in shapes[:-1]), np.array([3.0, 0.0])])
+    text = read_page(write_report(tmp_path / "a.html", boaster, validation=data)).text
+    assert "Always answering cat would be right in 50.0 %: nothing shows that the network is better than that." in text
+    assert "On average it is 95.3 % sure and right in 50.0 %: more sure than right" in text
+    assert "The weakest class, dog, is recognised in 0.0 % of its pictures" in text
+    assert "clearly less than the whole" in text
