@@ -17,8 +17,8 @@ from report_pages import guesser, noise, pets, read_page, trained
 from imgclf import health
 from imgclf.classifier import Classifier
 from imgclf.errors import DatasetError, OptionError
+from imgclf.explainer.cam import suggested_method
 from imgclf.report import write_comparison, write_report
-from imgclf.report.mistakes import method
 from imgclf.report.subject import Part, Subject
 from imgclf.report.views import cells, samples
 from imgclf.sources import DrawnPets
@@ -257,7 +257,7 @@ def test_a_network_that_cannot_be_explained_is_still_reported(tmp_path, monkeypa
 
 def test_the_method_suits_the_network(run):
     """HiResCAM where maps are flattened, Grad-CAM where they are pooled."""
-    assert method(run.classifier.model) == "hires_cam"
+    assert suggested_method(run.classifier.model) == "hires_cam"
     pooled = keras.Sequential(
         [
             keras.Input((8, 8, 3)),
@@ -266,7 +266,7 @@ def test_the_method_suits_the_network(run):
             keras.layers.Dense(2),
         ]
     )
-    assert method(pooled) == "grad_cam"
+    assert suggested_method(pooled) == "grad_cam"
 
 
 def test_what_cannot_be_reported_is_refused(run, sets, tmp_path):
