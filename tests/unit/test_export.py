@@ -7,10 +7,12 @@ import json
 import zipfile
 from dataclasses import replace
 
+import doc_pages
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 from squares import squares
 
 from imgclf import Classifier, Dataset, DrawnPets, ImageSpec, _backend, registry
@@ -279,3 +281,18 @@ def test_path_and_format_must_agree(sigmoid, tmp_path):
     with pytest.raises(FileError, match="a folder without saved_model.pb and is left as it is"):
         sigmoid.export(tmp_path / "mine", "saved_model")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "long"
+
+
+@pytest.mark.slow
+def test_the_page_on_exporting_runs(sigmoid, tmp_path, monkeypatch):
+    """Every Python block, one after the other, on a tiny network; all runtimes say the same."""
+    for name in FORMATS:
+        installed(name)
+    monkeypatch.chdir(tmp_path)
+    sigmoid.save("pets.keras")
+    DrawnPets(4, image_size=(40, 60)).write("pets/test")
+    Image.fromarray(DrawnPets(2).read("cat.0.png")).save("garfield.jpg")
+    names = doc_pages.run("exporting.md")
+    wanted = sigmoid.predict(names["picture"]).probabilities
+    np.testing.assert_allclose(names["probabilities"], wanted, atol=1e-5)
+    np.testing.assert_allclose(names["pets"](names["picture"][None])["probabilities"], wanted, atol=1e-5)
