@@ -47,6 +47,16 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_attr_annotations = False  # "numpy.str_" would be read as a link; the prose gives shapes and types
 
+# Every other cross-reference must resolve (sphinx-build -n).
+nitpick_ignore_regex = [
+    # other packages: their inventories would have to be fetched
+    (r"py:.*", r"(np|npt|numpy|keras|matplotlib|PIL|os|pathlib|re|typing|collections\.abc)\..*"),
+    (r"py:class", r"Figure|Path|ArrayLike|TypeAliasForwardRef"),
+    # names of ours for a type, which the text beside them says in words
+    (r"py:class", r"Pixels|Pictures|Floats|Ints|Layers|Method|Score|ClassName"),
+    (r"py:class", r"imgclf\..*\.(SplitOptions|Blueprint|Decoded|Frame)"),
+]
+
 locale_dirs = ["locale"]
 gettext_compact = False  # a catalogue per page: docs/translations.py
 gettext_location = False
@@ -66,3 +76,14 @@ html_sidebars = {
         "sidebar/scroll-end.html",
     ]
 }
+
+
+def _whole_first_line(*event):
+    """Napoleon takes what stands before a colon in a property's first line for a type; so let a comment stand first."""
+    _, what, *_, lines = event
+    if what in ("property", "attribute"):
+        lines[:0] = ["..", ""]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _whole_first_line, priority=400)

@@ -40,6 +40,11 @@ _PADDED = (1, 8, _BATCH)  # smaller ones are padded to one of these: each size i
 class Classifier:
     """A network that answers with names.  It comes from :meth:`Trainer.fit`, :meth:`load` or :meth:`from_keras`.
 
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> classifier = Classifier.from_keras(model, class_names=["cat", "dog"])
+    >>> classifier.predict(np.zeros((3, 8, 8, 3), np.uint8)).probabilities.shape
+    (3, 2)
+
     Attributes:
         model: Takes float32 ``(n, height, width, channels)`` pixels 0..255, gives ``(n, k)`` or ``(n, 1)``
             probabilities; a single unit is the probability of the second class.

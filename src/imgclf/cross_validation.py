@@ -37,6 +37,12 @@ def out_of_fold(
 
     Takes as long as *folds* trainings.  The same call gives the same numbers, as :meth:`Trainer.fit` does.
 
+    ::
+
+        judged = out_of_fold(Trainer("small_cnn", epochs=10), data, folds=5)
+        print(judged.accuracy_interval)  # from all pictures
+        print(label_errors.find(judged))  # those that are probably labelled wrongly
+
     Args:
         trainer: The recipe; fold number i is trained with its seed + i.
         dataset: Labelled pictures; every class in at least *folds* groups of pictures, and in 4 for 2 folds.

@@ -34,6 +34,9 @@ class Dataset:
 
     A part (:meth:`split`, :meth:`take`) shares the pixels of the whole; nothing is copied.
 
+    >>> Dataset.from_arrays(np.zeros((4, 8, 8, 3), np.uint8), [0, 0, 1, 1], ("cat", "dog"))
+    Dataset(4 pictures 8×8×3; cat: 2, dog: 2)
+
     Attributes:
         store: uint8 ``(N, height, width, channels)``: all decoded pixels, in memory or as a memory map.
         rows: ``(n,)`` the positions in ``store`` of this set's pictures.

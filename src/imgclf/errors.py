@@ -25,35 +25,87 @@ from difflib import get_close_matches
 
 
 class ImgclfError(Exception):
-    """Root of the errors that imgclf raises on purpose: catch this one to catch them all."""
+    """Root of the errors that imgclf raises on purpose: catch this one to catch them all.
+
+    >>> from imgclf import ImgclfError, recipes
+    >>> try:
+    ...     recipes.get("dog_vs_cats")
+    ... except ImgclfError as error:
+    ...     print(type(error).__name__)
+    UnknownNameError
+    """
 
 
 class OptionError(ImgclfError, ValueError):
-    """A setting is out of its range, of the wrong type, or contradicts another."""
+    """A setting is out of its range, of the wrong type, or contradicts another.
+
+    >>> from imgclf import Augmentation
+    >>> Augmentation(rotation_range=-5)
+    Traceback (most recent call last):
+    imgclf.errors.OptionError: rotation_range is -5; expected a number from 0 to 360 degrees.
+    """
 
 
 class UnknownNameError(ImgclfError, ValueError):
-    """A name that nothing answers to; no ``KeyError``, because that one prints its message in quotes."""
+    """A name that nothing answers to; no ``KeyError``, because that one prints its message in quotes.
+
+    >>> from imgclf import Augmentation
+    >>> Augmentation.preset("books")
+    Traceback (most recent call last):
+    imgclf.errors.UnknownNameError: no augmentation preset is called 'books'. Did you mean 'book'? Known: ...
+    """
 
 
 class DatasetError(ImgclfError, ValueError):
-    """Pictures, labels or tables that do not fit together."""
+    """Pictures, labels or tables that do not fit together.
+
+    >>> from imgclf import Samples
+    >>> Samples(keys=["a", "b"], labels=[0])
+    Traceback (most recent call last):
+    imgclf.errors.DatasetError: 2 keys and 1 labels: give one label per key.
+    """
 
 
 class ImageError(ImgclfError, ValueError):
-    """One picture that cannot be read; the message names it and the cause."""
+    """One picture that cannot be read; the message names it and the cause.
+
+    >>> from imgclf import inspect_image
+    >>> inspect_image(b"<html>Not found</html>")
+    Traceback (most recent call last):
+    imgclf.errors.ImageError: ...
+    """
 
 
 class ModelFileError(ImgclfError, ValueError):
-    """A saved classifier that cannot be opened."""
+    """A saved classifier that cannot be opened.
+
+    >>> from imgclf import Classifier
+    >>> Classifier.load("nowhere.keras")
+    Traceback (most recent call last):
+    imgclf.errors.ModelFileError: ...
+    """
 
 
 class FileError(ImgclfError, OSError):
-    """A file that cannot be written where it was wanted."""
+    """A file that cannot be written where it was wanted.
+
+    It is an ``OSError`` as well, as on a full disk::
+
+        try:
+            run = trainer.fit(train, validation, run_dir="runs/pets")
+        except FileError as error:
+            print(error)  # make room, and the same call goes on
+    """
 
 
 class RunError(ImgclfError, RuntimeError):
-    """A training run that cannot start or go on."""
+    """A training run that cannot start or go on.
+
+    ::
+
+        trainer.fit(train, validation, run_dir="runs/pets")
+        replace(trainer, epochs=60).fit(train, validation, run_dir="runs/pets")  # RunError: it holds another run
+    """
 
 
 class ExportError(ImgclfError, RuntimeError):
@@ -65,7 +117,12 @@ class MissingPackageError(ImgclfError, ImportError):
 
 
 class BackendError(ImgclfError, RuntimeError):
-    """Keras has no backend here that can do what was asked."""
+    """Keras has no backend here that can do what was asked.
+
+    ::
+
+        KERAS_BACKEND=jax python train.py  # BackendError where JAX is not installed: it says what to install
+    """
 
 
 def listed(items: Iterable[object], most: int = 5) -> str:

@@ -28,6 +28,11 @@ _SMALLEST = 1e-7  # probabilities are clipped here before the logarithm, as Kera
 class Predictions(Tabular):
     """A classifier's answers, in the order in which the pictures were given.
 
+    >>> said = Predictions(np.array(["a.jpg"]), np.array([[0.2, 0.8]], np.float32), ("cat", "dog"))
+    >>> print(said)
+    key    prediction  p(cat)  p(dog)
+    a.jpg  dog         0.2000  0.8000
+
     Attributes:
         keys: ``(n,)`` strings: paths, a dataset's keys, or positions of an array.
         probabilities: ``(n, k)`` float32, each row adding up to 1; also for a network with a single sigmoid unit.

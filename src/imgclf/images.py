@@ -52,6 +52,11 @@ if hasattr(os, "register_at_fork"):
 class ImageSpec:
     """What a network takes: the preprocessing contract, saved with the model.
 
+    >>> ImageSpec((150, 200)).shape
+    (150, 200, 3)
+    >>> ImageSpec((28, 28), color_mode="grayscale").shape
+    (28, 28, 1)
+
     Attributes:
         image_size: ``(height, width)`` in pixels.
         color_mode: ``"rgb"`` (3 channels) or ``"grayscale"`` (1).
@@ -147,11 +152,18 @@ def prepare_image(source: str | os.PathLike[str] | bytes | Image.Image, spec: Im
 class ImageFacts:
     """What a picture file says about itself, read without decoding its pixels.
 
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (30, 20)).save(file, "PNG")
+    >>> facts = inspect_image(file.getvalue())
+    >>> facts.format, facts.mode, facts.size, facts.frames
+    ('PNG', 'L', (20, 30), 1)
+
     Attributes:
         format: ``"JPEG"``, ``"MPO"``, ``"PNG"``, ``"GIF"``, ``"BMP"`` or ``"WEBP"``, told by content.
         mode: Pillow's name of the stored pixel format: ``"RGB"``, ``"L"``, ``"P"``, ``"CMYK"``, ``"I;16"`` …
-        size: ``(height, width)`` in pixels as :func:`read_image` gives them, upright.
-        frames: How many pictures the file holds; :func:`read_image` takes the first.
+        size: ``(height, width)`` in pixels as :func:`~imgclf.images.read_image` gives them, upright.
+        frames: How many pictures the file holds; :func:`~imgclf.images.read_image` takes the first.
         orientation: EXIF's 1 to 8; 1 where it says nothing.
         bytes: Size of the file.
     """
@@ -169,10 +181,16 @@ class ImageFacts:
 
 
 def inspect_image(source: str | os.PathLike[str] | bytes) -> ImageFacts:
-    """The facts of a picture, read from its header: much cheaper than :func:`read_image`, and no proof that it decodes.
+    """The facts of a picture, read from its header: much cheaper than to decode it, and no proof that it can be.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (30, 20)).save(file, "JPEG")
+    >>> inspect_image(file.getvalue()).size
+    (20, 30)
 
     Raises:
-        ImageError: as :func:`read_image` does, for what shows without decoding.
+        ImageError: as :func:`~imgclf.images.read_image` does, for what shows without decoding.
     """
     name, content = named(source)
     with explained(name, content), opened(content) as picture:

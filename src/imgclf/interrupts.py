@@ -28,6 +28,13 @@ class RunStopped(KeyboardInterrupt, SystemExit):
     """A signal ended the run: exit status 130 (Ctrl-C) or 143 (SIGTERM) unless something catches it.
 
     As a ``KeyboardInterrupt`` it is caught where Ctrl-C is; as a ``SystemExit`` it ends a script without a traceback.
+
+    ::
+
+        try:
+            run = trainer.fit(train, validation, run_dir="runs/pets")
+        except RunStopped as stopped:  # also caught as KeyboardInterrupt
+            print(stopped)  # where the same call goes on
     """
 
     def __init__(self, number: int, hint: str) -> None:

@@ -1,7 +1,10 @@
 """Pictures that are probably labelled wrongly, by confident learning.
 
 In: an ``Evaluation`` of predictions by networks that never saw the picture (``out_of_fold`` makes one).  Out: the
-suspects, the most suspicious first.
+suspects, the most suspicious first.  ::
+
+    judged = out_of_fold(trainer, data)
+    print(label_errors.find(judged))
 
 The method is Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70
 (2021), arXiv:1911.00068.  A picture counts for the class for which it is at least as probable as that class's own
@@ -33,7 +36,13 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LabelErrors(Tabular):
-    """Pictures whose label is probably wrong, the most suspicious first; :func:`find` makes it.
+    """Pictures whose label is probably wrong, the most suspicious first; :func:`imgclf.label_errors.find` makes it.
+
+    >>> sure = np.repeat(np.eye(2, dtype=np.float32), 5, axis=0) * 0.9 + 0.05
+    >>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])  # the fifth is called a dog
+    >>> keys = np.array([f"{i}.jpg" for i in range(10)])
+    >>> find(Evaluation(keys, sure, ("cat", "dog"), labels)).keys.tolist()
+    ['4.jpg']
 
     Attributes:
         positions: ``(m,)`` where they stand in the evaluation, and so in the set:

@@ -1,6 +1,10 @@
 """The five documents' trainings, each a ready ``Trainer``, by name.
 
 In: a name.  Out: a ``Trainer``; ``dataclasses.replace`` changes what you want changed.
+
+>>> from imgclf import recipes
+>>> recipes.get("small_data_augmented", epochs=40).learning_rate
+0.0001
 """
 
 from __future__ import annotations

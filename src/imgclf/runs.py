@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 class TrainingRun(Tabular):
     """The fruit of :meth:`Trainer.fit`.
 
+    ::
+
+        run = trainer.fit(train, validation, run_dir="runs/pets")
+        print(run)  # best and last epoch
+        run.plot().savefig("curves.png")
+        run.classifier.save("pets.keras")
+
     Attributes:
         classifier: The network of the best epoch.
         history: Per epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``learning_rate``.

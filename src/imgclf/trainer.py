@@ -57,6 +57,9 @@ class _Call:
 class Trainer:
     """A recipe: every setting of a training run and nothing that a run changes, so that it can be fitted again.
 
+    >>> Trainer("small_cnn", augmentation="book", epochs=30).to_dict()["optimizer"]
+    'rmsprop'
+
     Attributes:
         architecture: A name in the registry, an ``Architecture``, or a Keras model of your own that takes pixels
             0..255; a model is copied, weights included, so that yours stays as it was.

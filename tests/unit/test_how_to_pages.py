@@ -27,7 +27,7 @@ def _folder(tmp_path, monkeypatch):
 
 
 def test_the_first_example_runs(tmp_path):
-    names = doc_pages.run("start.md", {"DrawnPets(1000": "DrawnPets(40", "epochs=14": "epochs=1"})
+    names = doc_pages.run("start.md", {"DrawnPets(1000": "DrawnPets(40", "epochs=15": "epochs=1"})
     assert names["run"].classifier.class_names == ("cat", "dog")
     assert {"pets.keras", "why.png", "runs"} <= {path.name for path in tmp_path.iterdir()}
 

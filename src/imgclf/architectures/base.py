@@ -34,6 +34,13 @@ class Architecture:
     Dense layer of that name and ``probabilities`` an Activation of that name: explanations use the first, where a
     saturated probability would have no gradient.
 
+    >>> from imgclf import registry
+    >>> small = registry.get("small_cnn")
+    >>> small.input_shape, small.head
+    ((150, 150, 3), 'sigmoid')
+    >>> small.build(num_classes=2).count_params()
+    3453121
+
     Attributes:
         name: The name in the registry.
         body: Everything between the scaled pixels and the logits, with its options as keyword arguments.
@@ -233,7 +240,7 @@ class Registry:
         head: Head | None = None,
         **options: Any,
     ) -> keras.Model:
-        """A new network: ``get(name).build(…)``, see :meth:`Architecture.build`."""
+        """A new network: ``get(name).build(…)``, see :meth:`imgclf.Architecture.build`."""
         return self.get(name).build(input_shape, num_classes, head=head, **options)
 
     def add(self, architecture: Architecture) -> Architecture:
@@ -259,7 +266,7 @@ class Registry:
         offset: float = 0.0,
         document: str = "",
     ) -> Callable[[Body], Body]:
-        """Decorate a body to register it, under *name* or its own; the arguments are :class:`Architecture`'s."""
+        """Decorate a body to register it, under *name* or its own; what follows is :class:`~imgclf.Architecture`'s."""
 
         def decorate(body: Body) -> Body:
             own = name or str(getattr(body, "__name__", ""))

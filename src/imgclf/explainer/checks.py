@@ -37,6 +37,16 @@ class Faithfulness(Drawn):
     is followed from its highest value to its lowest; beside it stand a random order, and the inverted one, whose curves
     are those of the map in the mirror.
 
+    >>> import keras
+    >>> from imgclf import Explainer
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+    ...     keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> explainer = Explainer(model, class_names=["cat", "dog"])
+    >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    >>> why = explainer.grad_cam(pictures, "dog", method="hires_cam")
+    >>> explainer.faithfulness(pictures, why).gap().shape
+    (2,)
+
     Attributes:
         keys: ``n`` names of pictures.
         names: ``n`` names: the class of each.
@@ -178,6 +188,15 @@ class SanityCheck(Drawn):
     Adebayo et al. 2018, *Sanity Checks for Saliency Maps*, where the sign of a rank correlation is kept; here it is
     dropped, as a map in the negative still shows the same structure.
 
+    >>> import keras
+    >>> from imgclf import Explainer
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+    ...     keras.layers.Flatten(), keras.layers.Dense(2, name="dense")])
+    >>> explainer = Explainer(model, class_names=["cat", "dog"])
+    >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    >>> explainer.sanity_check(pictures, "dog").shuffled
+    ('dense', 'conv')
+
     Attributes:
         method: The method checked.
         layer: The layer whose maps were compared.
@@ -197,7 +216,7 @@ class SanityCheck(Drawn):
 
     @property
     def left(self) -> float:
-        """The similarity when every weight is shuffled: hardly above :attr:`unlike` where maps show what was learnt."""
+        """The similarity when every weight is shuffled: hardly above ``unlike`` where maps show what was learnt."""
         return float(self.similarity[-1])
 
     def __repr__(self) -> str:

@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 class Comparison(Tabular):
     """What several networks say of the same pictures, and why.
 
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten(),
+    ...     keras.layers.Dense(2)])
+    >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    >>> both = compare({"one": Explainer(model, ("cat", "dog")), "same": Explainer(model, ("cat", "dog"))}, pictures)
+    >>> both.agreement["same"].shape  # pictures, layers
+    (2, 1)
+
     Attributes:
         explanations: Name of the network → its explanation; all of the same pictures and classes.
         predicted: Name of the network → the class that it takes each picture for, ``n`` names.
@@ -143,20 +150,25 @@ def compare(
 ) -> Comparison:
     """Explain the same class of the same pictures by several networks.
 
+    ::
+
+        both = compare({"accurate": classifier, "control": control}, test.take([0, -1]), method="hires_cam")
+        both.save("side_by_side.png")
+
     Args:
         models: Name → a classifier, a Keras model or an explainer.  The classes must be the same.
-        images: As for :meth:`~imgclf.explainer.Explainer.grad_cam`.
+        images: As for :meth:`~imgclf.Explainer.grad_cam`.
         class_name: The class to explain; None: the true class where it is known, else the one that the first network
             takes each picture for.
-        layers: As for :meth:`~imgclf.explainer.Explainer.grad_cam`, asked of each network.
-        method: As for :meth:`~imgclf.explainer.Explainer.grad_cam`, like all that follows but *truth*.
+        layers: As for :meth:`~imgclf.Explainer.grad_cam`, asked of each network.
+        method: As for :meth:`~imgclf.Explainer.grad_cam`, like all that follows but *truth*.
         truth: ``n`` names of the true classes; None takes those of a labelled Dataset.
         score: The logit or the log-odds.
         counterfactual: What speaks against the class.
         smooth: Copies with noise.
 
     Raises:
-        UnknownNameError, OptionError, ImageError: as :meth:`~imgclf.explainer.Explainer.grad_cam`; no networks, or
+        UnknownNameError, OptionError, ImageError: as :meth:`~imgclf.Explainer.grad_cam`; no networks, or
             networks of other classes.
     """
     if not isinstance(models, Mapping):

@@ -30,6 +30,15 @@ Pixels = npt.NDArray[np.uint8]
 class FeatureMaps(Tabular):
     """What the layers of a network make of some pictures.
 
+    >>> import keras
+    >>> from imgclf import Explainer
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+    ...     keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> explainer = Explainer(model, class_names=["cat", "dog"])
+    >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    >>> explainer.feature_maps(pictures).maps["conv"].shape
+    (2, 6, 6, 4)
+
     Attributes:
         keys: ``n`` names of pictures.
         images: uint8 ``(n, height, width, channels)``.
@@ -136,6 +145,16 @@ class _Explained(Tabular):
 class Explanation(_Explained):
     """Which parts of some pictures speak for a class: one signed map per picture and layer.
 
+    >>> import keras
+    >>> from imgclf import Explainer
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+    ...     keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> explainer = Explainer(model, class_names=["cat", "dog"])
+    >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    >>> why = explainer.grad_cam(pictures, "dog", method="hires_cam")
+    >>> why.names, why.maps["conv"].shape
+    (('dog', 'dog'), (2, 6, 6))
+
     Attributes:
         keys: ``n`` names of pictures.
         images: uint8 ``(n, height, width, channels)``.
@@ -231,8 +250,18 @@ class Explanation(_Explained):
 class Attribution(_Explained, Drawn):
     """What each pixel of some pictures does for a class.
 
+    >>> import keras
+    >>> from imgclf import Explainer
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"),
+    ...     keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> explainer = Explainer(model, class_names=["cat", "dog"])
+    >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    >>> explainer.attribute(pictures, "dog", method="gradient").values.shape
+    (2, 8, 8, 3)
+
+    Keys, images, names, labels, probabilities, scores and *score* are those of an :class:`~imgclf.Explanation`.
+
     Attributes:
-        keys, images, names, labels, probabilities, scores, score: As of an :class:`Explanation`.
         method: ``"integrated_gradients"``, ``"gradient"`` or ``"occlusion"``.
         values: float32 ``(n, height, width, channels)``, with one channel for occlusion: above 0 where a pixel speaks
             for the class.  For integrated gradients and occlusion in units of the score, for the gradient per grey

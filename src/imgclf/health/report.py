@@ -57,6 +57,11 @@ class Finding:
 class HealthReport(Tabular):
     """What :func:`imgclf.health.check` found; ``print`` shows it with what to do.
 
+    >>> from imgclf import DrawnPets, health
+    >>> report = health.check(DrawnPets(4, seed=0), progress=False)
+    >>> report.ok, report.exit_code, report.count
+    (True, 0, 4)
+
     Attributes:
         findings: Errors first, then warnings, then notes.
         classes: A row per source and class: numbers, sizes, brightness, the share of grey pictures.

@@ -20,6 +20,9 @@ UNLABELLED = -1
 class Samples:
     """The names of a source's pictures and their labels, nothing decoded yet.
 
+    >>> Samples(keys=["cat.0.jpg", "dog.0.jpg"], labels=[0, 1]).labels.tolist()
+    [0, 1]
+
     Attributes:
         keys: ``(n,)`` strings, unique: a relative POSIX path (``"cats/cat.1.jpg"``) or a line of a table
             (``"train.csv:17"``).
@@ -68,7 +71,7 @@ class DatasetSource(Protocol):
     source may also have ``fingerprint() -> str``, a digest that no other content has: with it the decoded pictures are
     kept in the cache folder, and a second load is instant.  Or ``load_images() -> uint8 (n, h, w, c)``, in the order of
     the keys, where it holds all its pixels anyhow.  Or ``prepare(key, spec) -> uint8 spec.shape``, where it has a
-    shorter way to the size wanted than ``fit_image(read(key), spec)``, as files have: see :func:`prepared`.
+    shorter way to the size wanted than ``fit_image(read(key), spec)``, as files have.
     """
 
     @property

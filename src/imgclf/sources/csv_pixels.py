@@ -33,11 +33,20 @@ class _Content(NamedTuple):
 
 @final
 class CsvPixelsSource:
-    """The pictures of a table, ``.csv``, ``.csv.gz`` or in a ``.zip``: one per row, a column per pixel, 0 to 255.
+    r"""The pictures of a table, ``.csv``, ``.csv.gz`` or in a ``.zip``: one per row, a column per pixel, 0 to 255.
 
     The pixels of a picture stand row by row, the channels of a pixel side by side.  The first line is read here, and
     tells delimiter (comma, semicolon, tab), header and shape; all rows are read when the first of them is asked for,
     and kept as uint8.  Keys are lines as an editor counts them: ``train.csv:17``.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder, "train.csv")
+    ...     _ = table.write_text("\n".join(["label,pixel0,pixel1,pixel2,pixel3", "1,0,0,255,255", "0,255,255,0,0"]))
+    ...     source = CsvPixelsSource(table)
+    ...     print(source.image_shape, source.class_names, source.samples().keys.tolist())
+    (2, 2, 1) ('0', '1') ['train.csv:2', 'train.csv:3']
 
     Args:
         path: The table.  In an archive the path goes on: ``digit-recognizer.zip/train.csv``.

@@ -24,6 +24,13 @@ class FilenameSource(FileSource):
     decoded before ``read``.  Keys are POSIX paths relative to *root*, in natural order, whatever the order of the file
     system; bytes of a name that are not UTF-8 stand as ``\xe9``.
 
+    >>> import tempfile
+    >>> from imgclf import DrawnPets
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = FilenameSource(DrawnPets(4).write(folder))
+    ...     print(source.class_names, source.samples().keys.tolist())
+    ('cat', 'dog') ['cat.0.png', 'cat.1.png', 'dog.0.png', 'dog.1.png']
+
     Args:
         root: The folder of the pictures; or a ``.zip``, which is unpacked once, into the cache folder.  The path may go
             on inside it, also through an archive in the archive: ``dogs-vs-cats.zip/train.zip``.

@@ -31,6 +31,13 @@ class FolderSource(FileSource):
     before ``read``.  Keys are POSIX paths relative to *root*, in natural order (``cats/2.jpg`` before
     ``cats/10.jpg``), whatever the order of the file system; bytes of a name that are not UTF-8 stand as ``\xe9``.
 
+    >>> import tempfile
+    >>> from imgclf import DrawnPets
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = FolderSource(DrawnPets(4).write(folder, "folders"))
+    ...     print(source.class_names, source.samples().labels.tolist())
+    ('cat', 'dog') [0, 0, 1, 1]
+
     Args:
         root: The folder above the class folders; or a ``.zip``, which is unpacked once, into the cache folder.  The
             path may go on inside it: ``pets.zip/train``.

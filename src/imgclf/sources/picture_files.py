@@ -78,7 +78,7 @@ class FileSource:
     _labels: npt.NDArray[np.int32]
 
     def samples(self) -> Samples:
-        """The pictures' keys and labels, in the order of :attr:`files`."""
+        """The pictures' keys and labels, in the order of ``files``."""
         return Samples(keys=np.array(list(self.files)), labels=self._labels.copy())
 
     def read(self, key: str) -> Pixels:

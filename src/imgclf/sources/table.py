@@ -30,6 +30,14 @@ class TableSource(FileSource):
     stand in the order of the rows.  Keys are POSIX paths relative to *directory*; or, if the table names a file outside
     of it, relative to the deepest folder that holds all files.
 
+    >>> import tempfile
+    >>> from imgclf import DrawnPets
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = DrawnPets(4).write(folder)
+    ...     frame = {"filename": ["cat.0.png", "dog.1.png"], "class": ["cat", "dog"]}
+    ...     print(TableSource(frame, folder).samples().keys.tolist())
+    ['cat.0.png', 'dog.1.png']
+
     Args:
         table: The path of a ``.csv`` or ``.csv.gz`` (comma, semicolon or tab; in an archive the path goes on:
             ``"dog-breed.zip/labels.csv"``); a DataFrame; or a mapping such as ``{"filename": […], "class": […]}``.

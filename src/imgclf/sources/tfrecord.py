@@ -59,6 +59,14 @@ class TFRecordSource:
     Keys are the names that the records give (``image/filename``) where every record has one and all differ, else the
     file and the number of the record: ``"train-00000-of-00008.tfrecord:17"``.
 
+    >>> import tempfile
+    >>> from imgclf import DrawnPets, write_tfrecords
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_tfrecords(DrawnPets(4), folder, name="pets")
+    ...     source = TFRecordSource(folder)
+    ...     print(source.class_names, source.samples().keys.tolist())
+    ('cat', 'dog') ['cat.0.png', 'cat.1.png', 'dog.0.png', 'dog.1.png']
+
     Args:
         files: A file; a folder with one set; a pattern such as ``"pets/train-*"``; or a list of files.
         image: The feature that holds the picture.  ``"auto"``: ``image/encoded``, else ``image``, else ``image_raw``.

@@ -84,6 +84,12 @@ def write_tfrecords(
 
     The files get their names when all of them are written; before, nothing that is in *folder* changes.
 
+    >>> import tempfile
+    >>> from imgclf import DrawnPets
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print([path.name for path in write_tfrecords(DrawnPets(4), folder, name="pets", shards=2)])
+    ['pets-00000-of-00002.tfrecord', 'pets-00001-of-00002.tfrecord']
+
     Args:
         source: Any source, or a ``Dataset``.
         folder: Where to; it is made where missing.
