@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .backend_choice import BACKENDS
+from .backend_choice import BACKENDS, package_version
 from .errors import BackendError
 from .processor import has_bfloat16, usable_cores
 
@@ -345,14 +345,3 @@ def _compiled_jax(fn: Pass, variables: Sequence[Any]) -> Run:
         return jax.tree.map(lambda array: np.asarray(array)[:count], found)
 
     return padded
-
-
-def package_version(package: str) -> str:
-    """The installed version of *package*, ``"unknown"`` where it is not installed under a name of its own."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    others = {"tensorflow": ("tensorflow-cpu", "tf-nightly"), "keras": ("keras-nightly",)}
-    for name in (package, *others.get(package, ())):
-        with contextlib.suppress(PackageNotFoundError):
-            return version(name)
-    return "unknown"

@@ -5,9 +5,11 @@ In: what is installed and what the user has chosen.  Out: ``KERAS_BACKEND``, or 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,3 +57,12 @@ def missing_backend(error: ModuleNotFoundError) -> BackendError | None:
         else "Install one of them: pip install tensorflow (or jax, or torch)."
     )
     return BackendError(f"Keras wants {error.name}, which is not installed. {advice}")
+
+
+def package_version(package: str) -> str:
+    """The installed version of *package*, ``"unknown"`` where it is not installed under a name of its own."""
+    others = {"tensorflow": ("tensorflow-cpu", "tf-nightly"), "keras": ("keras-nightly",)}
+    for name in (package, *others.get(package, ())):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(name)
+    return "unknown"

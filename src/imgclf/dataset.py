@@ -120,10 +120,10 @@ class Dataset:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        height, width, channels = self.spec.shape
+        shape = "×".join(map(str, self.spec.shape))
         counts = ", ".join(f"{visible(name)}: {count:,}" for name, count in self.class_counts().items())
         skipped = f"; {len(self.skipped):,} skipped" if self.skipped else ""
-        return f"Dataset({len(self):,} pictures {height}×{width}×{channels}; {counts}{skipped})"
+        return f"Dataset({len(self):,} pictures {shape}; {counts}{skipped})"
 
     def _repr_html_(self) -> str:
         return page(repr(self), Table(("class", "pictures"), list(self.class_counts().items())), self.head())
@@ -217,8 +217,7 @@ class Dataset:
         if duplicates not in get_args(Duplicates):
             raise OptionError(f"duplicates is {duplicates!r}. Give {', '.join(map(repr, get_args(Duplicates)))}.")
         found = [read_groups(groups, self.keys.tolist())] if groups is not None else []
-        if duplicates != "ignore":
-            found.append(self.duplicate_groups if duplicates == "near" else self._copies)
+        found += [] if duplicates == "ignore" else [self.duplicate_groups if duplicates == "near" else self._copies]
         return joined(*found) if found else np.arange(len(self))
 
     @cached_property
@@ -237,8 +236,8 @@ class Dataset:
             DatasetError: a class of this set is not among *class_names*, or only in another spelling.
         """
         names = checked_class_names(class_names, "the training set")
-        numbered = np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.class_names))
-        place = places(dict(zip(self.class_names, numbered.tolist(), strict=True)), names)
+        numbered = np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.class_names)).tolist()
+        place = places(dict(zip(self.class_names, numbered, strict=True)), names)
         if names == self.class_names:
             return self
         labels = np.append(place, np.int32(UNLABELLED))[self.labels]  # −1 picks the last: unlabelled
@@ -260,7 +259,7 @@ class Dataset:
         return self._table(range(min(count, len(self))))
 
     def tail(self, count: int = 5) -> Table:
-        """The last *count* pictures: key, class name, label."""
+        """The last *count* pictures, as :meth:`head` has the first."""
         return self._table(range(max(len(self) - count, 0), len(self)))
 
     def show(self, count: int = 20, *, columns: int = 5, titles: Sequence[str] | None = None) -> Figure:
@@ -307,14 +306,12 @@ class Dataset:
             return parts(units)
         found = loosened(parts, units, lambda: self.kept_together(groups, "exact"))
         if (missed := far(found)) and len(far(parts(self.kept_together(groups, "exact")))) < len(missed):
-            advice = "If they are no copies, split with duplicates='exact'."
-            said = f"near copies stay together, so parts miss their shares: {'; '.join(missed[:5])}. {advice}"
-            warnings.warn(said, stacklevel=3)
+            said = f"near copies stay together, so parts miss their shares: {'; '.join(missed[:5])}"
+            warnings.warn(f"{said}. If they are no copies, split with duplicates='exact'.", stacklevel=3)
         return found
 
     def _name(self, position: int) -> str:
-        label = self.labels[position]
-        return "" if label == UNLABELLED else self.class_names[label]
+        return (*self.class_names, "")[int(self.labels[position])]  # −1 picks the last: unlabelled
 
     def _table(self, positions: range) -> Table:
         rows = [(str(self.keys[i]), self._name(i), int(self.labels[i])) for i in positions]

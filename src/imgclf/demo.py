@@ -2,6 +2,12 @@
 
 In: a classifier.  Out: a page of Gradio's on this computer's loopback address.  Nothing is sent anywhere.
 
+::
+
+    from imgclf import Classifier, demo
+
+    demo.launch(Classifier.load("pets.keras"))  # until Ctrl-C
+
 Gradio shows and carries; it never decodes.  A file is read by the decoder that training had, and is removed from the
 disk as soon as its pixels are known.  Names of classes and files are a stranger's: they appear as text, never as HTML.
 """

@@ -109,11 +109,21 @@ class RunError(ImgclfError, RuntimeError):
 
 
 class ExportError(ImgclfError, RuntimeError):
-    """A classifier that cannot be written in another format, or answers otherwise there."""
+    """A classifier that cannot be written in another format, or answers otherwise there.
+
+    >>> from imgclf import ExportError
+    >>> issubclass(ExportError, RuntimeError)
+    True
+    """
 
 
 class MissingPackageError(ImgclfError, ImportError):
-    """An optional package is not installed; the message says how to get it, or how to do without."""
+    """An optional package is not installed; the message says how to get it, or how to do without.
+
+    >>> from imgclf import MissingPackageError
+    >>> issubclass(MissingPackageError, ImportError)
+    True
+    """
 
 
 class BackendError(ImgclfError, RuntimeError):

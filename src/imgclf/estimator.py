@@ -48,6 +48,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
     :meth:`fit` holds out a share of what it is given, stratified, duplicates and groups on one side, and keeps the
     network of the epoch that was best on it.  What a cross-validation holds out is never seen.
 
+    ::
+
+        estimator = ImageClassifier("small_cnn", image_size=(64, 64), epochs=10)
+        print(cross_val_score(estimator, paths, labels, cv=5))
+
     Args:
         architecture: As a ``Trainer``'s; so are all settings that are not explained here.
         image_size: ``(height, width)``; None keeps the size of arrays that all have one, and takes the architecture's

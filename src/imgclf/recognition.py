@@ -136,6 +136,12 @@ def recognise(path: str | os.PathLike[str], kind: Kind | None = None, **options:
     names tell the class (``cat.0.jpg``, ``cat_12.jpg``).  A ``.zip`` is looked into, and so are archives in it.  A
     folder that holds one folder and nothing else is stepped through.
 
+    ::
+
+        found = recognise("pets")
+        print(found)
+        data = Dataset.load(found.open()["all"], image_size=(150, 150))
+
     Args:
         path: A folder, a ``.zip``, a table or a TFRecord file.
         kind: One of :data:`KINDS`, where it should not be guessed; the path is then not searched for parts.

@@ -21,6 +21,7 @@ from .architectures import Architecture, Head, registry
 from .architectures.blueprint import structure_digest
 from .architectures.own import ensure_probabilities, input_shape, logits_model, split_head
 from .augmentation import Augmentation
+from .backend_choice import package_version
 from .batches import Batches
 from .classifier import Classifier
 from .dataset import Dataset
@@ -318,7 +319,7 @@ class Trainer:
             for name, part in (("train", train), ("validation", validation))
         }
         return {
-            "imgclf": _backend.package_version("imgclf"),
+            "imgclf": package_version("imgclf"),
             "versions": _backend.versions(),
             "threads": _backend.threads(),
             "trainer": self.to_dict(),

@@ -9,7 +9,7 @@ from imgclf.errors import ImgclfError, UnknownNameError, listed, unknown_name
 @pytest.mark.parametrize("error", ImgclfError.__subclasses__())
 def test_every_error_has_two_parents(error):
     """Each can be caught as ours or as the built-in that it is."""
-    assert issubclass(error, (ValueError, RuntimeError, OSError))
+    assert issubclass(error, (ValueError, RuntimeError, OSError, ImportError))
     assert error.__name__ in (errors.__doc__ or "")
 
 

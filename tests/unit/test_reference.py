@@ -11,7 +11,7 @@ import pytest
 import imgclf
 
 PAGE = (doc_pages.DOCS / "reference.md").read_text(encoding="utf-8")
-MODULES = ("health", "label_errors", "recipes")
+MODULES = ("demo", "health", "label_errors", "recipes")
 
 
 @pytest.mark.parametrize("name", sorted(set(imgclf.__all__) - set(MODULES)))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..backend_choice import BACKENDS
+from ..backend_choice import BACKENDS, package_version
 from ..files import cache_folder
 from ..processor import features, has_bfloat16, usable_cores
 from ..recognition import recognise
@@ -74,7 +73,7 @@ def recipes(format: FormatOption = None) -> None:  # noqa: A002
 def doctor(format: FormatOption = None) -> None:  # noqa: A002
     """Say what is installed, on which backend and processor networks would train, and what is missing."""
     rows: list[tuple[str, str]] = [
-        ("imgclf", version("imgclf")),
+        ("imgclf", package_version("imgclf")),
         ("python", f"{sys.version.split()[0]} ({platform.system()} {platform.machine()})"),
         ("keras", _version("keras")),
         *((name, _version(name)) for name in BACKENDS),
@@ -107,10 +106,8 @@ def _telling(flags: frozenset[str]) -> set[str]:
 
 
 def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    found = package_version(package)
+    return "not installed" if found == "unknown" else found
 
 
 def _extra(name: str) -> str:

@@ -14,6 +14,7 @@ import keras
 
 from .. import _backend
 from ..augmentation import Augmentation
+from ..backend_choice import package_version
 from ..dataset import Dataset
 from ..recorder import MODES
 from ..trainer import Trainer
@@ -52,7 +53,7 @@ def script(trainer: Trainer, train: Dataset, pictures: Pictures, code: Code, *, 
         augmentation = None
     kernels = code.normalises and _backend.has_fused_normalisation()
     return template.render(
-        version=_backend.package_version("imgclf"),
+        version=package_version("imgclf"),
         class_names=list(train.class_names),
         shape=train.spec.shape,
         fit=train.spec.fit,

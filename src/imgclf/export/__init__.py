@@ -30,6 +30,12 @@ from .serving import Serving, check_precision
 class ExportedModel:
     """What was written, and how near it is to ``predict``.
 
+    ::
+
+        written = classifier.export("pets.onnx")
+        print(written)
+        written.largest_difference
+
     Attributes:
         path: The file, or the folder of a SavedModel.
         sidecar: JSON beside it: class names, what goes in and comes out, versions, SHA-256.

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from PIL import __version__ as pillow_version
 
-from .._backend import package_version, versions
+from .._backend import versions
+from ..backend_choice import package_version
 from ..files import finite
 from ..images import ImageSpec
 from .serving import INPUT, OUTPUT

@@ -71,6 +71,10 @@ def write_comparison(
 ) -> Path:
     """Write a page that sets *first* beside *second*; returns its path.
 
+    ::
+
+        write_comparison("both.html", plain, augmented, data=test, names=("plain", "augmented"))
+
     Args:
         path: Ends in ``.html``.
         first: A run or a classifier.

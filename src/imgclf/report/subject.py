@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import _backend
 from ..augmentation import Augmentation
+from ..backend_choice import package_version
 from ..classifier import Classifier
 from ..dataset import Dataset
 from ..errors import ImgclfError, OptionError
@@ -89,7 +90,7 @@ class Subject:
         said = self.classifier.provenance
         trained = {"imgclf": said.get("imgclf", ""), **_mapping(said.get("versions"))}
         trained |= {"threads": said.get("threads", ""), "computed in": said.get("computed_in", "")}
-        here: dict[str, Any] = {"imgclf": _backend.package_version("imgclf"), **_backend.versions()}
+        here: dict[str, Any] = {"imgclf": package_version("imgclf"), **_backend.versions()}
         here |= {"threads": _backend.threads(), "computed in": [self.classifier.model.compute_dtype]}
         here |= {"processor": model_name(), "cores": usable_cores()}
         before, now = flat(trained), flat(here)

@@ -38,6 +38,10 @@ def write_report(
     The page holds everything in one file and fetches nothing.  The same arguments give the same bytes on one machine.
     Where *test* is given its figures lead, because the best epoch was chosen by *validation*.
 
+    ::
+
+        write_report("pets.html", run, train=train, validation=validation, test=test)
+
     Args:
         path: Ends in ``.html``; the card has the same name and ends in ``.md``.
         run: A run, or a classifier, which has no curves.
