@@ -71,7 +71,8 @@ def _training(recipe: str, claims: Sequence[Claim], runs: Sequence[Mapping[str, 
     seeds = ", ".join(str(run["seed"]) for run in runs)
     first, sizes = runs[0], " / ".join(f"{part['pictures']:,} {name}" for name, part in runs[0]["data"].items())
     minutes = mean(run["seconds"] for run in runs) / 60
-    epochs = ", ".join(str(len(run["history"]["loss"])) for run in runs)
+    counts = [len(run["history"]["loss"]) for run in runs]
+    epochs = ", ".join(map(str, dict.fromkeys(counts)))
     versions = ", ".join(
         f"{name} {first['versions'][name]}" for name in ("keras", "tensorflow") if name in first["versions"]
     )

@@ -228,7 +228,7 @@ def _checked(parts: Mapping[str, SourceSpec]) -> HealthReport:
 
     report = health.check({name: spec.open() for name, spec in parts.items()})
     grave = [finding for finding in report.findings if finding.severity != "note"]
-    say("checked: nothing wrong" if not grave else f"checked: {len(grave)} findings")
+    say("checked: nothing wrong" if not grave else f"checked: {len(grave)} finding{'s' * (len(grave) > 1)}")
     for finding in grave[:4]:
         say(finding)
     if len(grave) > 4:
