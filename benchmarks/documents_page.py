@@ -78,7 +78,8 @@ def _training(recipe: str, claims: Sequence[Claim], runs: Sequence[Mapping[str, 
     )
     said = (
         f"Seed{'s' * (len(runs) > 1)} {seeds}; {sizes} pictures at {'×'.join(map(str, first['image_size']))}; "
-        f"{epochs} epochs, {minutes:.1f} minutes a run beside other work on {first['machine']['cores']} cores; "
+        f"{epochs} epoch{'s' * (max(counts) > 1)}, {minutes:.1f} minutes a run beside other work on "
+        f"{first['machine']['cores']} cores; "
         f"{versions}, commit `{first['commit']}`."
     )
     changes = _changes(first)

@@ -94,7 +94,8 @@ def _of_backend() -> list[tuple[str, str]]:
     try:
         with quiet_import():
             from .. import _backend
-        return [("backend", _backend.backend()), ("devices", ", ".join(_backend.devices()))]
+
+            return [("backend", _backend.backend()), ("devices", ", ".join(_backend.devices()))]
     except Exception as error:  # whatever is wrong with the installation is what this command is to say
         return [("backend", f"none: {error}")]
 

@@ -120,7 +120,7 @@ def load_model(path: Path, *, trust: bool = False) -> Classifier:
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
     """A block in which a backend is imported without the lines that TensorFlow's core writes past Python."""
-    if sys.platform == "win32" or "keras" in sys.modules:
+    if sys.platform == "win32":
         yield
         return
     sys.stderr.flush()
