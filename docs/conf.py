@@ -50,7 +50,7 @@ napoleon_attr_annotations = False  # "numpy.str_" would be read as a link; the p
 # Every other cross-reference must resolve (sphinx-build -n).
 nitpick_ignore_regex = [
     # other packages: their inventories would have to be fetched
-    (r"py:.*", r"(np|npt|numpy|keras|matplotlib|PIL|os|pathlib|re|typing|collections\.abc)\..*"),
+    (r"py:.*", r"(np|npt|numpy|pd|keras|matplotlib|PIL|os|pathlib|re|typing|collections\.abc)\..*"),
     (r"py:class", r"Figure|Path|ArrayLike|TypeAliasForwardRef"),
     # names of ours for a type, which the text beside them says in words
     (r"py:class", r"Pixels|Pictures|Floats|Ints|Layers|Method|Score|ClassName"),
