@@ -52,7 +52,7 @@ class SourceSpec:
     "FilenameSource('pets/train', labelled=False)"
 
     Attributes:
-        kind: One of :data:`KINDS`.
+        kind: ``"folders"``, ``"filenames"``, ``"csv_pixels"``, ``"table"`` or ``"tfrecords"``.
         path: The folder, table or archive.
         options: The source's other arguments, as JSON can hold them.
     """
@@ -144,7 +144,8 @@ def recognise(path: str | os.PathLike[str], kind: Kind | None = None, **options:
 
     Args:
         path: A folder, a ``.zip``, a table or a TFRecord file.
-        kind: One of :data:`KINDS`, where it should not be guessed; the path is then not searched for parts.
+        kind: ``"folders"``, ``"filenames"``, ``"csv_pixels"``, ``"table"`` or ``"tfrecords"``, where it should not be
+            guessed; the path is then not searched for parts.
         options: The source's other arguments; they need *kind*.
 
     Raises:
