@@ -20,7 +20,7 @@ from .trainer import Trainer
 
 _LOOKED_AT = 200  # pictures whose sizes are read: their headers only
 _SMALL = 48  # pixels of the shorter side: up to here a picture is a sign or a digit, and its own size is kept
-_LITTLE = 5000  # training pictures; documents 003 and 000 have 2,000 and 20,000
+_LARGEST = 128  # pixels of a side: document 000's
 _EPOCHS = 40
 _FEWEST_EPOCHS, _MOST_EPOCHS = 15, 200  # fewer than the first: smaller pictures are better than fewer passes
 _SMALLEST = 64  # pixels; below, a photograph says too little
@@ -44,27 +44,22 @@ class Plan:
 def plan(source: DatasetSource) -> Plan:
     """The size, network and recipe that suit the pictures of *source*.
 
-    Small pictures (48 pixels or less on the shorter side) keep their size and get document 004's network.  Photographs
-    get document 003's, with augmentation and dropout, where there are fewer than 5,000 of them; else document 000's.
+    Small pictures (48 pixels or less on the shorter side) keep their size and get document 004's network, photographs
+    document 000's: trained for eight minutes on the 2,000 photographs of document 003, it was right on 74.7 % (71.9 to
+    77.3) of 1,000 others, document 003's on 71.5 % (68.6 to 74.2); one seed each.
     """
     keys = [str(key) for key in source.samples().keys]
     sizes = _sizes(source, keys)
     shorter = int(np.median(sizes.min(axis=1)))
     if shorter <= _SMALL:
-        size = None if callable(getattr(source, "load_images", None)) else _typical(sizes)
-        reason = f"pictures are small ({shorter} pixels), so they keep their size; network and recipe of document 004"
-        changes = {"augmentation": "mnist", "epochs": 60}
-        return Plan(size, recipes.get("mnist_csv", **changes), (reason,))
-    stopping = {"early_stopping_patience": 10, "reduce_lr_patience": 4, "reduce_lr_monitor": "val_loss"}
-    if len(keys) < _LITTLE:
-        recipe = recipes.get("small_data_augmented", epochs=_EPOCHS, steps_per_epoch=None, **stopping)
-        recipe = replace(recipe, learning_rate=1e-3, optimizer="adam")
-        size, network = (150, 150), "small_cnn with dropout, augmented as in document 003"
-    else:
-        recipe = recipes.get("dogs_vs_cats", epochs=_EPOCHS, batch_size=32)
-        size, network = (128, 128), "bn_cnn, augmented as in document 000"
-    smaller = (min(size[0], shorter), min(size[1], shorter))
-    return Plan(smaller, recipe, (f"{len(keys):,} pictures: {network}, at {smaller[0]}×{smaller[1]}",))
+        own = None if callable(getattr(source, "load_images", None)) else _typical(sizes)
+        reason = f"{len(keys):,} small pictures keep their size: mnist_cnn, augmented as in document 004"
+        return Plan(own, recipes.get("mnist_csv", epochs=_EPOCHS), (reason,))
+    recipe = recipes.get("dogs_vs_cats", epochs=_EPOCHS, batch_size=32)
+    side = min(_LARGEST, shorter)
+    return Plan(
+        (side, side), recipe, (f"{len(keys):,} pictures: bn_cnn, augmented as in document 000, at {side}×{side}",)
+    )
 
 
 def seconds_per_epoch(trainer: Trainer, train: Dataset, validation: Dataset) -> float:

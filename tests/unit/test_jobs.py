@@ -85,21 +85,15 @@ def test_the_code_of_a_recipe_makes_it_again(changes):
 
 
 def test_small_pictures_keep_their_size(pets):
-    """And photographs get 150×150, or what they have, by how many there are."""
+    """And photographs get 128×128, or what they have."""
     assert plan(recognise(pets).parts["all"].open()).image_size == (16, 16)
     digits = ArraySource(np.zeros((10, 28, 28), np.uint8), [0, 1] * 5)
     assert plan(digits).image_size is None
     assert plan(digits).trainer.architecture == "mnist_cnn"
     photos = plan(DrawnPets(30, seed=1, image_size=(200, 300)))
-    assert photos.image_size == (150, 150)
-    assert photos.trainer.architecture == "small_cnn"
+    assert photos.image_size == (128, 128)
+    assert photos.trainer.architecture == "bn_cnn"
     assert plan(DrawnPets(30, seed=1, image_size=(90, 300))).image_size == (90, 90)
-
-
-def test_many_pictures_get_the_larger_network(monkeypatch):
-    """From 5,000 on."""
-    monkeypatch.setattr("imgclf.planning._LITTLE", 20)
-    assert plan(DrawnPets(30, seed=1, image_size=(200, 300))).trainer.architecture == "bn_cnn"
 
 
 def test_time_gives_epochs():

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..backend_choice import missing_backend
 from ..errors import ImgclfError
 from ..files import finite
 
@@ -69,6 +70,11 @@ def main() -> None:
         app()
     except ImgclfError as error:
         complain(str(error))
+        sys.exit(ERROR)
+    except ModuleNotFoundError as error:
+        if (no_backend := missing_backend(error)) is None:
+            raise
+        complain(str(no_backend))
         sys.exit(ERROR)
     except KeyboardInterrupt as stopped:
         complain(str(stopped) or "stopped.")
@@ -119,7 +125,10 @@ def load_model(path: Path, *, trust: bool = False) -> Classifier:
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
-    """A block in which a backend is imported without the lines that TensorFlow's core writes past Python."""
+    """A block in which a backend is imported, and finds its devices, without what TensorFlow's core writes past Python.
+
+    A dozen lines on its build, and an error where there is no GPU, would stand between the user and the answer.
+    """
     if sys.platform == "win32":
         yield
         return
@@ -127,8 +136,9 @@ def quiet_import() -> Iterator[None]:
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
-        import keras  # noqa: F401
+        from .. import _backend
 
+        _backend.devices()
         yield
     finally:
         os.dup2(kept, 2)
