@@ -30,6 +30,7 @@ ORDER = [
     "figure",
     "plots",
     "sources",
+    "source_spec",
     "recognition",
     "class_contract",
     "store",

@@ -39,7 +39,7 @@ class RunStopped(KeyboardInterrupt, SystemExit):
 
     def __init__(self, number: int, hint: str) -> None:
         super().__init__(hint)
-        self.code = 128 + number
+        self.code = self.status = 128 + number
         self.hint = hint
 
     def __str__(self) -> str:

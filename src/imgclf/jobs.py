@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .dataset import Dataset
-from .errors import OptionError
+from .errors import DatasetError, OptionError, RunError
 from .images import ColorMode, Fit, ImageSpec
-from .recognition import SourceSpec
 from .run_folder import RunFolder
+from .source_spec import SourceSpec
 from .trainer import Trainer
 
 _NOTE = "job"  # under this name config.json has it
+_HELD_OUT = ("validation", "test")
 
 
 class Parts(NamedTuple):
@@ -64,6 +65,12 @@ class Job:
     def __post_init__(self) -> None:
         if not self.parts.keys() & {"all", "train"}:
             raise OptionError(f"the parts are {sorted(self.parts)}; expected 'all' or 'train' among them. Give one.")
+        shares = (self.validation, self.test if self.test is not None else 0.5)
+        if not all(isinstance(share, float) and 0 < share < 1 for share in shares) or type(self.split_seed) is not int:
+            raise OptionError(
+                f"validation is {self.validation!r}, test {self.test!r}, split_seed {self.split_seed!r}; expected "
+                "shares above 0 and below 1, and a whole number. Change them."
+            )
         if self.image_size is not None:
             object.__setattr__(self, "image_size", ImageSpec(self.image_size, "rgb", self.fit).image_size)
 
@@ -84,29 +91,41 @@ class Job:
             )
             for name, spec in self.parts.items()
         }
-        whole = loaded.pop("all", None) or loaded.pop("train")
-        validation, test = loaded.get("validation"), loaded.get("test")
+        whole = loaded["all" if "all" in loaded else "train"]
+        named = {name: loaded[name].with_class_names(whole.class_names) for name in _HELD_OUT if name in loaded}
         how: Any = {"seed": self.split_seed, "duplicates": self.duplicates}
-        if "all" in self.parts and self.test is not None:
+        if not named and self.test is not None:
             return Parts(*whole.split(validation=self.validation, test=self.test, **how))
-        if validation is None:
-            whole, validation = whole.split(validation=self.validation, **how)
-        return Parts(whole, validation, test)
+        if "validation" not in named:
+            whole, named["validation"] = whole.split(validation=self.validation, **how)
+        elif "test" not in named and self.test is not None:
+            whole, named["test"] = whole.split(validation=self.test, **how)
+        return Parts(whole, named["validation"], named.get("test"))
+
+    @property
+    def judged(self) -> str:
+        """The part whose accuracy is told."""
+        return "test" if "test" in self.parts or self.test is not None else "validation"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it, without the recipe, which ``config.json`` has of its own."""
+        """As JSON holds it, without the recipe, which ``config.json`` has of its own; paths are absolute."""
         said = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("parts", "trainer")}
-        return {"parts": {name: spec.to_dict() for name, spec in self.parts.items()}, **said}
+        return {"parts": {name: spec.absolute().to_dict() for name, spec in self.parts.items()}, **said}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], trainer: Trainer) -> Job:
         """From what :meth:`to_dict` gave."""
         known = {item.name for item in fields(cls)} - {"parts", "trainer"}
-        said: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-        }
-        parts = {name: SourceSpec.from_dict(spec) for name, spec in content["parts"].items()}
-        return cls(parts, trainer, **{name: said[name] for name in known & said.keys()})
+        try:
+            said: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+            }
+            parts = {name: SourceSpec.from_dict(spec) for name, spec in content["parts"].items()}
+            return cls(parts, trainer, **{name: said[name] for name in known & said.keys()})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RunError(
+                f"the job of a run is damaged ({error!r}). Restore config.json, or give the pictures."
+            ) from None
 
     def notes(self, **more: Any) -> dict[str, Any]:
         """What ``Trainer.fit`` is to note, so that :func:`read_config` finds the job again."""
@@ -127,13 +146,16 @@ class Job:
         return "\n".join([f"from imgclf import {', '.join(sorted(names))}", "", *lines, *self._split_code(), *recipe])
 
     def _split_code(self) -> list[str]:
-        seed = f"seed={self.split_seed}" + (f", duplicates={self.duplicates!r}" if self.duplicates != "near" else "")
-        if "all" in self.parts and self.test is not None:
-            return [f"train, validation, test = data.split(validation={self.validation}, test={self.test}, {seed})"]
-        if "all" in self.parts:
-            return [f"train, validation = data.split(validation={self.validation}, {seed})"]
+        seed = f"seed={self.split_seed!r}" + (f", duplicates={self.duplicates!r}" if self.duplicates != "near" else "")
+        whole = "data" if "all" in self.parts else "train"
+        if not self.parts.keys() & set(_HELD_OUT) and self.test is not None:
+            return [
+                f"train, validation, test = {whole}.split(validation={self.validation!r}, test={self.test!r}, {seed})"
+            ]
         if "validation" not in self.parts:
-            return [f"train, validation = train.split(validation={self.validation}, {seed})"]
+            return [f"train, validation = {whole}.split(validation={self.validation!r}, {seed})"]
+        if "test" not in self.parts and self.test is not None:
+            return [f"train, test = {whole}.split(validation={self.test!r}, {seed})"]
         return []
 
 
@@ -164,6 +186,23 @@ def read_config(path: str | os.PathLike[str]) -> Job:
             "path of the pictures, too."
         )
     return Job.from_dict(notes[_NOTE], Trainer.from_dict(content["trainer"]))
+
+
+def parts_of_run(folder: str | os.PathLike[str], *, progress: bool = True) -> Parts:
+    """The pictures of a run, once they are those that it was trained on.
+
+    Raises:
+        DatasetError: pictures were added, removed or changed, so that the test part may hold some that were trained on.
+        RunError, OptionError: as :func:`read_config`.
+    """
+    config, parts = config_of(folder), read_config(folder).load(progress=progress)
+    for name, part in (("train", parts.train), ("validation", parts.validation)):
+        if part.fingerprint != config[name]["fingerprint"]:
+            raise DatasetError(
+                f"the pictures are not those that the run in '{folder}' was made of: its {name} part has changed, so "
+                "the test part may hold pictures that it learnt. Give pictures that it has not seen."
+            )
+    return parts
 
 
 def config_of(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -53,13 +53,11 @@ def plan(source: DatasetSource) -> Plan:
     shorter = int(np.median(sizes.min(axis=1)))
     if shorter <= _SMALL:
         own = None if callable(getattr(source, "load_images", None)) else _typical(sizes)
-        reason = f"{len(keys):,} small pictures keep their size: mnist_cnn, augmented as in document 004"
+        reason = f"{len(keys):,} small pictures keep their size: mnist_cnn with the recipe mnist_csv"
         return Plan(own, recipes.get("mnist_csv", epochs=_EPOCHS), (reason,))
     recipe = recipes.get("dogs_vs_cats", epochs=_EPOCHS, batch_size=32)
     side = min(_LARGEST, shorter)
-    return Plan(
-        (side, side), recipe, (f"{len(keys):,} pictures: bn_cnn, augmented as in document 000, at {side}×{side}",)
-    )
+    return Plan((side, side), recipe, (f"{len(keys):,} pictures: bn_cnn with the recipe dogs_vs_cats",))
 
 
 def seconds_per_epoch(trainer: Trainer, train: Dataset, validation: Dataset) -> float:

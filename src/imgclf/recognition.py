@@ -8,93 +8,30 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from .errors import DatasetError, OptionError, listed, unknown_name
+from .errors import DatasetError, OptionError, listed
 from .images import IMAGE_SUFFIXES
-from .sources import CsvPixelsSource, DatasetSource, FilenameSource, FolderSource, TableSource, TFRecordSource
+from .source_spec import KINDS, Kind, SourceSpec
+from .sources import DatasetSource
 from .sources.contents import Contents, contents_of
 from .sources.csv_file import first_line
 from .sources.part_names import part_of
 from .sources.paths import as_path, printable
 from .sources.unpacking import place_of
 
-Kind = Literal["folders", "filenames", "csv_pixels", "table", "tfrecords"]
 Part = Literal["all", "train", "validation", "test", "unlabelled"]
-
-_SOURCES: Mapping[str, tuple[Callable[..., Any], str]] = {
-    "folders": (FolderSource, "one folder per class"),
-    "filenames": (FilenameSource, "pictures whose names tell the class"),
-    "csv_pixels": (CsvPixelsSource, "a table with a column per pixel"),
-    "table": (TableSource, "a table of files and classes"),
-    "tfrecords": (TFRecordSource, "TFRecord files"),
-}
-KINDS = tuple(_SOURCES)
-"""The kinds of sources that a path can be read as."""
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _RECORDS = re.compile(r"\.tfrecords?(\.gz)?$|\.tfrec$|tfrecord.*-\d+-of-\d+", re.IGNORECASE)
 _PIXEL_COLUMNS = 20  # a table of files has fewer columns, one of pixels more: 28×28 = 784
 _NUMBERED = r"^(?P<label>.*?[^\W\d_])[\s_.\-]*\(?\d+\)?\.[A-Za-z]+$"  # Abyssinian_12.jpg, cat (3).png, dog-007.jpeg
 _ENDINGS = re.compile(r"(\.csv|\.tsv|\.gz|\.zip)+$", re.IGNORECASE)
+_PARTING = {"split", "set", "subset", "fold", "part", "partition"}
 _DEEPEST = 4  # folders with nothing but one folder in them that are stepped through
-
-
-@dataclass(frozen=True)
-class SourceSpec:
-    """A source as data: which kind, where, with which options.
-
-    >>> spec = SourceSpec("filenames", "pets/train", {"labelled": False})
-    >>> spec.code
-    "FilenameSource('pets/train', labelled=False)"
-
-    Attributes:
-        kind: ``"folders"``, ``"filenames"``, ``"csv_pixels"``, ``"table"`` or ``"tfrecords"``.
-        path: The folder, table or archive.
-        options: The source's other arguments, as JSON can hold them.
-    """
-
-    kind: Kind
-    path: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.kind not in _SOURCES:
-            raise unknown_name("kind of source", self.kind, _SOURCES)
-
-    def __str__(self) -> str:
-        unlabelled = self.options.get("labelled") is False
-        return f"{printable(self.path)}: {'pictures without labels' if unlabelled else _SOURCES[self.kind][1]}"
-
-    @property
-    def code(self) -> str:
-        """The Python expression that makes the source."""
-        said = [repr(self.path), *(f"{name}={value!r}" for name, value in self.options.items())]
-        return f"{_SOURCES[self.kind][0].__name__}({', '.join(said)})"
-
-    def open(self) -> DatasetSource:
-        """The source itself.
-
-        Raises:
-            DatasetError: the path is not laid out so; the message says how it is.
-        """
-        try:
-            source: DatasetSource = _SOURCES[self.kind][0](self.path, **self.options)
-        except TypeError as error:
-            raise OptionError(f"{_SOURCES[self.kind][0].__name__} does not take these options: {error}.") from None
-        return source
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {"kind": self.kind, "path": self.path, "options": dict(self.options)}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> SourceSpec:
-        """From what :meth:`to_dict` gave."""
-        return cls(content["kind"], content["path"], dict(content.get("options", {})))
 
 
 @dataclass(frozen=True)
@@ -104,9 +41,11 @@ class Recognised:
     Attributes:
         parts: ``"all"`` (still to be split) or ``"train"``, with ``"validation"``, ``"test"`` and ``"unlabelled"``
             where there are such.
+        ignored: Folders beside the parts that are none.
     """
 
     parts: Mapping[Part, SourceSpec]
+    ignored: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if "all" in self.parts:
@@ -116,6 +55,8 @@ class Recognised:
             lines = [f"{name:{width}}  {spec}" for name, spec in self.parts.items() if name != "unlabelled"]
         if spec := self.parts.get("unlabelled"):
             lines.append(f"without labels, left for predict: {printable(spec.path)}")
+        if self.ignored:
+            lines.append(f"no part of the set, left out: {listed(self.ignored)}")
         return "\n".join(lines)
 
     @property
@@ -162,7 +103,12 @@ def recognise(path: str | os.PathLike[str], kind: Kind | None = None, **options:
             break
         given /= inside.only_folder
         inside = contents_of(given)
-    return Recognised(_parts(given, inside) or _whole(given, inside))
+    if parts := _parts(given, inside):
+        used = {Path(spec.path).relative_to(given).parts[0] for spec in parts.values()}
+        filled = {name.partition("/")[0] for name in inside.pictures if "/" in name}
+        told = {str(Path(spec.options["directory"]).name) for spec in parts.values() if "directory" in spec.options}
+        return Recognised(parts, tuple(sorted(filled - used - told)))
+    return Recognised({"all": _one(given, inside, train=None)})
 
 
 def _parts(path: Path, inside: Contents) -> dict[Part, SourceSpec]:
@@ -172,13 +118,20 @@ def _parts(path: Path, inside: Contents) -> dict[Part, SourceSpec]:
     filled = {name.partition("/")[0] for name in inside.pictures if "/" in name}
     if "train" not in found or (len(found) == 1 and filled - {found["train"]}):  # bus, car, train: these are classes
         return {}
+    tables = [others[part] for part in others if part in folders] + [
+        name for name in _tables(inside) if name not in others.values()
+    ]
     specs: dict[Part, SourceSpec] = {}
     for part in ("train", "validation", "test"):
         if part not in found:
             continue
-        spec = _one(path / found[part], contents_of(path / found[part]), train=specs.get("train"))
-        if part in folders and part in others and _is_unlabelled(spec):  # Kaggle's train/ beside train.csv
-            spec = _labelled_by(path, [others[part]], {folders[part]}) or spec
+        spec = None
+        if part in folders and tables:  # Kaggle's train/ beside train.csv or labels.csv
+            spec = _labelled_by(path, tables, {folders[part]})
+        if spec is None:
+            spec = _one(path / found[part], contents_of(path / found[part]), train=specs.get("train"))
+        if part != "train" and "train" in specs:
+            spec = _as_trained(spec, specs["train"])
         specs["unlabelled" if _is_unlabelled(spec) else part] = spec
     if "train" in specs and not specs.keys() & {"validation", "test"}:
         return {"all": specs.pop("train"), **specs}
@@ -186,26 +139,44 @@ def _parts(path: Path, inside: Contents) -> dict[Part, SourceSpec]:
 
 
 def _named_parts(names: Iterable[str]) -> dict[Part, str]:
-    """The first of *names* for each part that they tell."""
-    found: dict[Part, str] = {}
+    """The one of *names* for each part that they tell."""
+    found: dict[Any, str] = {}
     for name in names:
         part = part_of(_ENDINGS.sub("", name))
+        if part in found:
+            raise DatasetError(
+                f"{found[part]!r} and {name!r} are both called as the {part} part is. Give one of them, or put them "
+                "into one folder."
+            )
         if part in ("train", "validation", "test"):
-            found.setdefault(part, name)  # type: ignore[arg-type] # it is one of the three
+            found[part] = name
     return found
+
+
+def _as_trained(spec: SourceSpec, train: SourceSpec) -> SourceSpec:
+    """*spec*, without labels where the names of its pictures tell none of the training part's classes."""
+    if spec.kind != "filenames" or spec.options.get("labelled") is False:
+        return spec
+    try:
+        told = set(spec.open().class_names)
+    except DatasetError:
+        told = set()
+    known = told & set(train.open().class_names)
+    return spec if known else SourceSpec("filenames", spec.path, {"labelled": False})
+
+
+def _tables(inside: Contents) -> list[str]:
+    """Tables that may hold labels: what is to be handed in holds made-up ones."""
+    return [name for name in inside.files if name.lower().endswith(_TABLES) and "submission" not in name.lower()]
 
 
 def _is_readable(name: str) -> bool:
     return name.lower().endswith((".zip", *_TABLES))
 
 
-def _whole(path: Path, inside: Contents) -> dict[Part, SourceSpec]:
-    return {"all": _one(path, inside, train=None)}
-
-
 def _one(path: Path, inside: Contents, train: SourceSpec | None) -> SourceSpec:
     """What one part is; *train* is what its training set was."""
-    tables = [name for name in inside.files if name.lower().endswith(_TABLES)]
+    tables = _tables(inside)
     loose = [name for name in inside.pictures if "/" not in name]
     filled = {name.partition("/")[0] for name in inside.pictures if "/" in name}
     if any(_RECORDS.search(name) for name in inside.files):
@@ -215,9 +186,9 @@ def _one(path: Path, inside: Contents, train: SourceSpec | None) -> SourceSpec:
     beside = tables and (loose or len(filled) == 1)
     if beside and (spec := _labelled_by(path, tables, filled)) is not None:
         return spec
-    if len(loose) > len(inside.pictures) // 2:
+    if len(filled) < 2 and len(loose) > len(inside.pictures) // 2:
         return _by_name(path, loose)
-    if len(filled) == 1 and not loose:
+    if len(filled) == 1 and not loose and (train is None or not filled & set(train.open().class_names)):
         only = path / next(iter(filled))
         return _one(only, contents_of(only), train)
     return SourceSpec("folders", str(path))
@@ -241,8 +212,15 @@ def _file(path: Path, train: SourceSpec | None) -> SourceSpec:
         if train is not None and train.kind == "csv_pixels":
             return SourceSpec("csv_pixels", str(path))
         first = _first_line(path)
-        columns = 1 + max(first.count(mark) for mark in ",;\t")
-        return SourceSpec("csv_pixels" if columns >= _PIXEL_COLUMNS else "table", str(path))
+        columns = re.split(r"[,;\t]", first)
+        if len(columns) >= _PIXEL_COLUMNS:
+            return SourceSpec("csv_pixels", str(path))
+        if parting := [name for name in columns if name.strip(' "').casefold() in _PARTING]:
+            raise DatasetError(
+                f"{printable(str(path))!r} says in column {parting[0].strip()!r} which part a row belongs to, which is "
+                "not read from a table. Write a table per part, train.csv and test.csv, or take the column out."
+            )
+        return SourceSpec("table", str(path))
     if name.endswith(IMAGE_SUFFIXES):
         raise DatasetError(f"{printable(str(path))!r} is one picture. Give the folder, and its class as its folder.")
     raise DatasetError(
@@ -252,17 +230,28 @@ def _file(path: Path, train: SourceSpec | None) -> SourceSpec:
 
 
 def _labelled_by(path: Path, tables: Sequence[str], folders: set[str]) -> SourceSpec | None:
-    """The table beside pictures that names them; None where none does."""
+    """The table beside pictures that names them; None where none does.
+
+    Raises:
+        DatasetError: several do, and their labels may differ.
+    """
+    found = []
     for name in tables:
         for folder in (None, *(str(path / one) for one in sorted(folders))):
             spec = SourceSpec("table", str(path / name), {} if folder is None else {"directory": folder})
             try:
                 source = spec.open()
-            except (DatasetError, ValueError):
+            except ValueError:  # it names other files, or none
                 continue
             if len(source.class_names) > 1:
-                return spec
-    return None
+                found.append(spec)
+                break
+    if len(found) > 1:
+        raise DatasetError(
+            f"several tables in {printable(str(path))!r} label the pictures: "
+            f"{listed(Path(spec.path).name for spec in found)}. Give the right one itself."
+        )
+    return found[0] if found else None
 
 
 def _by_name(path: Path, names: Sequence[str]) -> SourceSpec:

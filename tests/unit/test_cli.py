@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imgclf import DrawnPets, OptionError, Trainer, UnknownNameError
+from imgclf import DrawnPets, OptionError, RunStopped, Trainer, UnknownNameError
 from imgclf.cli import main
 from imgclf.cli.preparing import changed, read_size, seconds
 
@@ -94,7 +97,7 @@ def test_the_same_command_finds_its_run_finished(place, imgclf):
     before = (place / "runs/pets/best.keras").read_bytes()
     code, out, err = imgclf("train", "pets", "--epochs", "2", "--batch-size", "16")
     assert code == 0
-    assert "going on with the run in runs/pets" in err
+    assert "the run in runs/pets is this one" in err
     assert "95 % interval" in out
     assert "imgclf predict runs/pets" in out
     assert (place / "runs/pets/best.keras").read_bytes() == before
@@ -114,7 +117,7 @@ def test_the_printed_code_does_the_same(place, imgclf, monkeypatch):
     assert code == 0
     monkeypatch.setattr("builtins.print", lambda *_, **__: None)
     names: dict = {}
-    exec(compile(out.replace("'runs/pets'", "None"), "printed", "exec"), names)
+    exec(compile(out.replace("'runs/script'", "None"), "printed", "exec"), names)
     wanted = json.loads((place / "runs/pets/history.json").read_text())
     assert names["run"].history == wanted
 
@@ -176,6 +179,7 @@ def test_compare_and_report_write_pages(place, imgclf, tmp_path):
     code, out, _ = imgclf("compare", "runs/pets", "runs/pets/best.keras", "--out", tmp_path / "both.html")
     assert code == 0
     assert out.count("accuracy") == 2
+    assert "may well be chance" in out
     assert "</html>" in (tmp_path / "both.html").read_text()
     code, _, _ = imgclf("report", "runs/pets", "--out", tmp_path / "again.html")
     assert code == 0
@@ -228,6 +232,11 @@ def test_lists(imgclf, command):
         (["train", "pets", "--image-size", "big"], "expected pixels"),
         (["train", "pets", "--kind", "folder"], "expected one of"),
         (["train", "--config", "nowhere"], "it has no config.json"),
+        (["train", "--config", "runs/pets", "--recipe", "mnist_csv"], "Leave one of them out"),
+        (["train", "pets", "--set", "options=5"], "expected options.PART=VALUE"),
+        (["train", "pets", "--validation", "1.5"], "expected shares"),
+        (["predict", "pets", "x.png"], "Did you mean 'runs/pets'"),
+        (["explain", "runs/pets", "pets", "--out", "why.gif"], "expected a name in .png or .svg"),
         (["predict", "nowhere.keras", "x.jpg"], "nowhere.keras"),
         (["evaluate", "runs/pets", "--part", "tests"], "expected one that the run has"),
     ],
@@ -288,7 +297,7 @@ def test_times_and_sizes():
     assert [seconds(text) for text in ("10m", "90s", "1.5h", "1h30m", "2")] == [600, 90, 5400, 5400, 120]
     assert read_size("150") == (150, 150)
     assert read_size("120×160") == (120, 160)
-    for wrong in ("", "m", "-3m", "10 miles"):
+    for wrong in ("", "m", "-3m", "10 miles", "1m30"):
         with pytest.raises(OptionError, match="expected a time"):
             seconds(wrong)
 
@@ -298,3 +307,87 @@ def test_a_time_is_kept(place, imgclf):
     code, _, err = imgclf("train", "pets", "--time", "5s", "--run-dir", "timed", "--no-check")
     assert code == 0
     assert "an epoch takes about" in err
+
+
+def test_other_pictures_are_not_taken_for_the_runs_own(place, imgclf, tmp_path):
+    """Where the folder has changed since, its split is another, and pictures that were learnt could be judged."""
+    shutil.copytree(place / "pets", tmp_path / "pets")
+    command = ("train", tmp_path / "pets", "--epochs", "1", "--batch-size", "16", "--run-dir", tmp_path / "run")
+    assert imgclf(*command)[0] == 0
+    shutil.copytree(place / "pets/cat", tmp_path / "pets/dog", dirs_exist_ok=True)
+    code, _, err = imgclf("evaluate", tmp_path / "run")
+    assert code == 1
+    assert "Give pictures that it has not seen" in err
+    shutil.copy(place / "runs/pets/best.keras", tmp_path / "run/other.keras")
+    code, _, err = imgclf("evaluate", tmp_path / "run/other.keras")
+    assert code == 1
+    assert "Give labelled pictures behind it" in err
+
+
+@pytest.mark.filterwarnings("ignore:no pictures of")  # few are left of so small a set
+def test_compare_leaves_out_what_the_other_run_has_seen(place, imgclf, tmp_path):
+    """Two splits of one folder: the second run was trained on some of the first one's test pictures."""
+    command = (
+        "train",
+        "pets",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "16",
+        "--split-seed",
+        "1",
+        "--run-dir",
+        tmp_path / "two",
+    )
+    assert imgclf(*command, "--no-check")[0] == 0
+    code, _, err = imgclf("compare", "runs/pets", tmp_path / "two", "--out", tmp_path / "both.html")
+    assert code == 0
+    assert "are left out" in err
+
+
+def test_overwrite_and_eject_take_nobody_elses_files(place, imgclf, tmp_path, monkeypatch):
+    """Another command's run, and a script of one's own, stay as they are."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(place / "pets", "pets")
+    shutil.copytree(place / "runs", "runs")
+    before = (tmp_path / "runs/pets/best.keras").read_bytes()
+    command = ("train", "pets", "--epochs", "1", "--batch-size", "16", "--no-check")
+    for more in ((), ("--overwrite",)):
+        assert imgclf(*command, *more)[0] == 0
+        assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["pets", "pets-2"]
+        assert (tmp_path / "runs/pets/best.keras").read_bytes() == before
+    code, out, _ = imgclf(*command, "--eject", "plain", "--precision", "float32")
+    assert code == 0
+    assert "python plain/train.py" in out
+    code, _, err = imgclf(*command, "--eject", "plain", "--precision", "float32")
+    assert code == 1
+    assert "is there already" in err
+
+
+def test_classes_that_do_not_match_are_told_before_training(place, imgclf, tmp_path):
+    """A test folder with a class that training does not have."""
+    shutil.copytree(place / "pets", tmp_path / "set/train")
+    shutil.copytree(place / "pets", tmp_path / "set/test")
+    (tmp_path / "set/test/cat").rename(tmp_path / "set/test/wolf")
+    code, _, err = imgclf("train", tmp_path / "set", "--run-dir", tmp_path / "run", "--no-check")
+    assert code == 1
+    assert "wolf" in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_how_it_goes_on(place, imgclf, tmp_path, monkeypatch, number):
+    """130 for Ctrl-C, 143 for SIGTERM, and one sentence."""
+
+    def stopped(*_, **__):
+        raise RunStopped(number, "the same call goes on after step 3.")
+
+    monkeypatch.setattr(Trainer, "fit", stopped)
+    code, _, err = imgclf("train", "pets", "--run-dir", tmp_path / "run", "--no-check")
+    assert code == 128 + number
+    assert "goes on after step 3" in err
+
+
+def test_version(imgclf):
+    """It is the package's."""
+    assert imgclf("--version")[1].strip() == version("imgclf")

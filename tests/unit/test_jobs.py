@@ -11,7 +11,7 @@ from squares import squares
 from imgclf import ArraySource, Dataset, DrawnPets, OptionError, RunError, Trainer, recognise
 from imgclf.jobs import Job, config_of, read_config, trainer_code
 from imgclf.planning import fitted, plan, seconds_per_epoch, smaller, too_slow
-from imgclf.recognition import SourceSpec
+from imgclf.source_spec import SourceSpec
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,26 @@ def test_parts_that_are_there_are_taken(pets, tmp_path):
     spec = SourceSpec("folders", str(pets))
     parts = job(pets, parts={"train": spec, "test": spec}).load(progress=False)
     assert [len(part) for part in parts] == [30, 10, 40]
-    parts = job(pets, parts={"train": spec, "validation": spec}).load(progress=False)
-    assert [len(part) for part in parts[:2]] == [40, 40]
+    parts = job(pets, parts={"train": spec, "validation": spec}, test=0.25).load(progress=False)
+    assert [len(part) for part in parts] == [30, 40, 10]
+    parts = job(pets, parts={"train": spec, "validation": spec}, test=None).load(progress=False)
     assert parts.test is None
+
+
+def test_a_damaged_job_is_an_error_of_ours(pets):
+    """What a stranger's config.json holds is checked, and never becomes code."""
+    held = job(pets).to_dict()
+    for broken in (
+        {},
+        {"parts": 3},
+        {"parts": {"all": {}}},
+        {**held, "validation": "0.2); print(1"},
+        {**held, "split_seed": "1"},
+    ):
+        with pytest.raises((RunError, OptionError)):
+            Job.from_dict(broken, Trainer("mnist_cnn"))
+    with pytest.raises(OptionError, match="expected names such as"):
+        SourceSpec("folders", "x", {"a=1, b": 2})
 
 
 def test_a_job_without_pictures():

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from imgclf import DatasetError, DrawnPets, OptionError, UnknownNameError, recognise
-from imgclf.recognition import SourceSpec
+from imgclf.source_spec import SourceSpec
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +146,58 @@ def test_what_cannot_be_read(named, tmp_path):
         recognise(named, pattern="x")
     with pytest.raises(UnknownNameError, match="Did you mean 'folders'"):
         recognise(named, "folder")
+
+
+def test_loose_pictures_beside_class_folders(named, tmp_path):
+    """They have no class; the folders stay the classes, and the source says what it leaves out."""
+    class_folders(named, tmp_path)
+    for path in named.iterdir():
+        shutil.copy(path, tmp_path)
+        shutil.copy(path, tmp_path / f"x{path.name}")
+    with pytest.warns(UserWarning, match="beside the class folders"):
+        source = recognise(tmp_path).open()["all"]
+    assert source.class_names == ("cat", "dog")
+
+
+def test_what_is_to_be_handed_in_holds_no_labels(named, tmp_path):
+    """``sample_submission.csv`` is passed over; two tables that label the pictures are one too many."""
+    (tmp_path / "images").mkdir()
+    rows = ["id,label"]
+    for number, path in enumerate(sorted(named.iterdir())):
+        shutil.copy(path, tmp_path / "images" / f"x{number}.png")
+        rows.append(f"x{number},{path.name.partition('.')[0]}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "sample_submission.csv").write_text("\n".join(rows).replace("cat", "dog") + "\n")
+    assert recognise(tmp_path).parts["all"].path.endswith("labels.csv")
+    shutil.copy(tmp_path / "labels.csv", tmp_path / "other.csv")
+    with pytest.raises(DatasetError, match="several tables"):
+        recognise(tmp_path)
+
+
+def test_parts_that_are_not_read_are_named(named, tmp_path):
+    """``extra/`` beside ``train/`` and ``test/`` is left out, and said to be; two training parts are refused."""
+    for name in ("train", "test", "extra"):
+        class_folders(named, tmp_path / name)
+    found = recognise(tmp_path)
+    assert found.ignored == ("extra",)
+    assert "left out: 'extra'" in str(found)
+    class_folders(named, tmp_path / "train_b")
+    with pytest.raises(DatasetError, match="Give one of them"):
+        recognise(tmp_path)
+
+
+def test_a_part_whose_names_tell_no_class_of_training(named, tmp_path):
+    """``test/img_1.png`` beside class folders is without labels."""
+    class_folders(named, tmp_path / "train")
+    (tmp_path / "test").mkdir()
+    for number, path in enumerate(named.iterdir()):
+        shutil.copy(path, tmp_path / "test" / f"{'img' if number % 2 else 'pic'}_{number}.png")
+    assert list(recognise(tmp_path).parts) == ["all", "unlabelled"]
+
+
+def test_a_table_that_parts_its_rows(named, tmp_path):
+    """Its column is not read, so rows of the test part would be trained on."""
+    rows = [f"{path.name},{path.name.partition('.')[0]},train" for path in named.iterdir()]
+    (tmp_path / "all.csv").write_text("\n".join(["file,label,split", *rows]) + "\n")
+    with pytest.raises(DatasetError, match="Write a table per part"):
+        recognise(tmp_path / "all.csv")

@@ -13,6 +13,7 @@ from ..errors import ImageError, OptionError, listed
 from ..recognition import recognise
 from ..sources.listing import list_pictures
 from .terminal import (
+    ERROR,
     NOT_ALL,
     Format,
     FormatOption,
@@ -22,6 +23,7 @@ from .terminal import (
     load_model,
     printed,
     quiet_import,
+    say,
     show,
     show_json,
 )
@@ -71,6 +73,8 @@ def evaluate(
         show_json({"part": name, **said.to_dict()})
     else:
         show(said.per_class(), format)
+    if judged.skipped:
+        raise typer.Exit(NOT_ALL)
 
 
 @app.command()
@@ -88,7 +92,7 @@ def predict(
         said = classifier.predict(readable)
         narrow = printed(format) is Format.table and len(said.class_names) > _WIDEST
         show(_likeliest(said, top) if narrow else said.table(), format)
-    _tell(faults)
+    _tell(faults, readable)
 
 
 @app.command()
@@ -110,6 +114,8 @@ def explain(
     trust: Trust = False,
 ) -> None:
     """Show where on the pictures the network sees its reasons."""
+    if out.suffix.lower() not in (".png", ".svg"):
+        raise OptionError(f"--out is '{out}'; expected a name in .png or .svg. Name it so.")
     classifier = load_model(model, trust=trust)
     with quiet_import():
         from ..explainer import Explainer
@@ -126,7 +132,7 @@ def explain(
             explained = explainer.grad_cam(readable, class_name, layers, how)
         print(explained)
         print(f"written to {explained.save(out)}")
-    _tell(faults)
+    _tell(faults, readable)
 
 
 @app.command()
@@ -141,18 +147,28 @@ def compare(
     """Hold two classifiers against each other on the same pictures, and say whether the difference is chance."""
     one, two = _run_of(first, trust=trust), _run_of(second, trust=trust)
     with quiet_import():
-        from ..report import write_comparison
+        from ..report import paired, write_comparison
     left, right = _classifier(one), _classifier(two)
     if left.spec != right.spec:
+        sizes = ["×".join(map(str, found.spec.shape)) for found in (left, right)]
         raise OptionError(
-            f"'{first}' takes pictures as {left.spec} and '{second}' as {right.spec}; expected the same. Compare "
-            "networks that see the same."
+            f"'{first}' takes pictures of {sizes[0]} and '{second}' of {sizes[1]}, or fitted otherwise; expected the "
+            "same. Train one of them with the other's --image-size, or evaluate both: imgclf evaluate MODEL DATA."
         )
     name, judged = _judged(first, left, data, part)
+    if data is None and (second if second.is_dir() else second.parent).joinpath("config.json").exists():
+        judged = _unseen(judged, _parts_of_run(second, right), second)
     written = write_comparison(out, one, two, data=judged, names=(str(first), str(second)))
-    for path, classifier in ((first, left), (second, right)):
-        low, high = (said := classifier.evaluate(judged)).accuracy_interval
-        print(f"{path}: accuracy {said.accuracy:.4f} ({low:.4f} to {high:.4f}) on {len(judged):,} {name} pictures")
+    said = [classifier.evaluate(judged) for classifier in (left, right)]
+    for path, answers in zip((first, second), said, strict=True):
+        low, high = answers.accuracy_interval
+        print(f"{path}: accuracy {answers.accuracy:.4f} ({low:.4f} to {high:.4f}) on {len(judged):,} {name} pictures")
+    pair = paired(*said)
+    chance = "may well be chance" if pair.p_value > 0.05 else "is hardly chance"
+    print(
+        f"one alone is right: {len(pair.first_alone):,} and {len(pair.second_alone):,} pictures; the difference "
+        f"{chance} (McNemar's exact test: p = {pair.p_value:.3g})"
+    )
     print(f"written to {written}")
 
 
@@ -219,6 +235,20 @@ def demo(
     launch(classifier, port=port, open_browser=browser)
 
 
+def _unseen(judged: Dataset, parts: Parts, run: Path) -> Dataset:
+    """*judged* without the pictures that another *run* was trained on or chosen by."""
+    seen = {part.pictures([at]).tobytes() for part in (parts.train, parts.validation) for at in range(len(part))}
+    new = [at for at in range(len(judged)) if judged.pictures([at]).tobytes() not in seen]
+    if len(new) == len(judged):
+        return judged
+    if not new:
+        raise OptionError(f"'{run}' has seen all of these pictures. Give labelled pictures that both have not seen.")
+    say(
+        f"{len(judged) - len(new):,} of {len(judged):,} pictures are left out: '{run}' was trained on or chosen by them"
+    )
+    return judged.take(new)
+
+
 def _run_of(path: Path, *, trust: bool) -> TrainingRun | Classifier:
     """The run of a folder, the classifier of a file."""
     classifier = load_model(path, trust=trust)
@@ -236,7 +266,7 @@ def _classifier(found: TrainingRun | Classifier) -> Classifier:
 def _judged(model: Path, classifier: Classifier, data: Path | None, part: str | None) -> tuple[str, Dataset]:
     """The labelled pictures to hold answers against, and what they are."""
     if data is None:
-        parts = _parts_of_run(model)
+        parts = _parts_of_run(model, classifier)
         if part is None:
             return parts.judged
         if (chosen := parts._asdict().get(part)) is None:
@@ -251,22 +281,25 @@ def _judged(model: Path, classifier: Classifier, data: Path | None, part: str | 
     spec = classifier.spec
     how: Any = {"image_size": spec.image_size, "color_mode": spec.color_mode, "fit": spec.fit, "on_error": "skip"}
     loaded = Dataset.load(found[name].open(), **how)
-    return (name if name != "all" else "all", loaded)
+    return name, loaded
 
 
 def _there(parts: Parts) -> list[str]:
     return [name for name, part in parts._asdict().items() if part is not None]
 
 
-def _parts_of_run(model: Path) -> Parts:
-    folder = model if model.is_dir() else model.parent
-    if not (folder / "config.json").exists():
-        raise OptionError(
-            f"'{model}' lies in no run's folder, so its pictures are not known. Give labelled pictures behind it."
-        )
-    from ..jobs import read_config
+def _parts_of_run(model: Path, classifier: Classifier) -> Parts:
+    """The pictures of the run that made the classifier."""
+    from ..jobs import config_of, parts_of_run
 
-    return read_config(folder).load()
+    folder = model if model.is_dir() else model.parent
+    known = (folder / "config.json").exists() and config_of(folder)
+    if not known or any(known[name] != classifier.provenance.get(name) for name in ("train", "validation", "trainer")):
+        raise OptionError(
+            f"'{model}' was not made by a run in its folder, so its pictures are not known. Give labelled pictures "
+            "behind it."
+        )
+    return parts_of_run(folder)
 
 
 def _pictures(given: Iterable[Path]) -> list[Path]:
@@ -294,12 +327,12 @@ def _sorted_out(classifier: Classifier, files: Sequence[Path]) -> tuple[list[Pat
     return readable, faults
 
 
-def _tell(faults: Sequence[str]) -> None:
+def _tell(faults: Sequence[str], answered: Sequence[Path]) -> None:
     """Name what could not be read, and end with an exit code that says so."""
     for fault in faults:
         complain(fault)
     if faults:
-        raise typer.Exit(NOT_ALL)
+        raise typer.Exit(NOT_ALL if answered else ERROR)
 
 
 def _likeliest(said: Predictions, top: int) -> Table:

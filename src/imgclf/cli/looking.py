@@ -47,7 +47,12 @@ def check(
     elif format is Format.json:
         show_json(report.to_dict())
     else:
-        show(report.table(), format)
+        rows = [
+            (one.severity, one.check, " = ".join(pictures), one.what)
+            for one in report.findings
+            for pictures in (one.pictures or [()])
+        ]
+        show(Table(("severity", "check", "pictures", "what"), rows), format)
     raise typer.Exit(report.exit_code)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, RunError, listed
-from ..recognition import KINDS, Recognised, SourceSpec, recognise
+from ..recognition import Recognised, recognise
+from ..source_spec import KINDS, SourceSpec
 from .terminal import parsed, quiet_import, say
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..jobs import Job, Parts
     from ..trainer import Trainer
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "": 60}
+_MOST_RUNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,44 @@ class Asked:
     path: Path | None
     image_size: str | None
     color_mode: str | None
-    fit: str
+    fit: str | None
     kind: str | None
     source: tuple[str, ...]
-    validation: float
-    test: float
-    split_seed: int
+    validation: float | None
+    test: float | None
+    split_seed: int | None
     recipe: str | None
     settings: tuple[str, ...]
     config: Path | None
     time: str | None
+
+    @property
+    def of_job(self) -> dict[str, Any]:
+        """What was said of the pictures, by the names of a ``Job``."""
+        said: dict[str, Any] = {
+            "image_size": None if self.image_size is None else read_size(self.image_size),
+            "color_mode": self.color_mode,
+            "fit": self.fit,
+            "validation": self.validation,
+            "split_seed": self.split_seed,
+        }
+        given = {name: value for name, value in said.items() if value is not None}
+        return given if self.test is None else {**given, "test": self.test or None}
+
+    def check(self) -> None:
+        """Refuse what cannot be, before anything is read.
+
+        Raises:
+            OptionError, UnknownNameError: a setting, a size, a share or a time that cannot be.
+        """
+        from .. import recipes
+        from ..jobs import Job
+        from ..trainer import Trainer
+
+        base = recipes.get(self.recipe) if self.recipe is not None else Trainer("bn_cnn")
+        Job({"all": SourceSpec("folders", "")}, changed(base, self.settings), **self.of_job)
+        if self.time is not None:
+            seconds(self.time)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -56,21 +85,24 @@ class Asked:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
 
-def run_folder(asked: Asked, *, overwrite: bool) -> Path:
+def run_folder(asked: Asked) -> Path:
     """``runs/<name>``, or with the first number behind it whose run is this one or none."""
     place = asked.path or asked.config
     if place is None:
         raise OptionError("no path is given; expected the pictures, such as: imgclf train photos/. Give it.")
-    name = re.sub(r"(\.csv|\.tsv|\.gz|\.zip|\.json)+$", "", Path(place).absolute().name) or "pictures"
+    name = re.sub(r"(\.csv|\.tsv|\.gz|\.zip|\.json)+$", "", Path(place).resolve().name) or "pictures"
     if name == "config":
-        name = Path(place).absolute().parent.name
-    for number in range(1, 10_000):
-        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
-        if not folder.exists() or not any(folder.iterdir()) or asked_of(folder) == asked.identity:
-            return folder
-        if overwrite and number == 1 and asked_of(folder) is not None:
-            return folder
-    raise OptionError("runs/ holds ten thousand runs of this name. Say --run-dir.")
+        name = Path(place).resolve().parent.name
+    folders = [Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, _MOST_RUNS)]
+    free = next((folder for folder in folders if not _taken(folder)), None)
+    own = (folder for folder in folders[: folders.index(free) if free else None] if asked_of(folder) == asked.identity)
+    if (found := next(own, free)) is None:
+        raise OptionError(f"runs/ holds {_MOST_RUNS:,} runs called {name!r}. Say --run-dir.")
+    return found
+
+
+def _taken(folder: Path) -> bool:
+    return folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
 
 
 def asked_of(folder: Path) -> dict[str, Any] | None:
@@ -111,10 +143,10 @@ def repeated(asked: Asked, config: Path, *, check: bool) -> Prepared:
         said = {"parts": {}, **(content.get("notes") or {}).get("job", {})}
         found = {name: spec.to_dict() for name, spec in _found(asked).labelled.items()}
         job = Job.from_dict({**said, "parts": found}, Trainer.from_dict(content["trainer"]))
-        if asked.image_size:
-            job = replace(job, image_size=read_size(asked.image_size))
     if asked.config is not None:
-        job = replace(job, trainer=changed(job.trainer, asked.settings))
+        if asked.recipe is not None:
+            raise OptionError("--config brings a recipe of its own, and --recipe is given, too. Leave one of them out.")
+        job = replace(job, trainer=changed(job.trainer, asked.settings), **asked.of_job)
     return Prepared(job, None, _checked(job.parts) if check else None)
 
 
@@ -131,18 +163,10 @@ def chosen(asked: Asked, *, check: bool) -> Prepared:
     specs = found.labelled
     suits = plan((specs.get("all") or specs["train"]).open())
     base = suits.trainer if asked.recipe is None else recipes.get(asked.recipe)
-    job = Job(
-        specs,
-        changed(base, asked.settings),
-        image_size=suits.image_size if asked.image_size is None else read_size(asked.image_size),
-        color_mode=asked.color_mode,  # type: ignore[arg-type] # it says what it may be
-        fit=asked.fit,  # type: ignore[arg-type]
-        validation=asked.validation,
-        test=asked.test or None,
-        split_seed=asked.split_seed,
-    )
+    job = Job(specs, changed(base, asked.settings), **{"image_size": suits.image_size, **asked.of_job})
     if asked.recipe is None and not any(one.startswith("architecture=") for one in asked.settings):
-        say("\n".join(suits.reasons))
+        height, width = job.image_size or (0, 0)
+        say("\n".join(suits.reasons) + (f", at {height}×{width}" if job.image_size else ""))
     if asked.time is None:
         return Prepared(job, None, health)
     return _in_time(job, seconds(asked.time), health, fixed=asked.image_size is not None)
@@ -165,6 +189,8 @@ def changed(trainer: Trainer, settings: Sequence[str]) -> Trainer:
         check_settings([whole])
         if whole == "callbacks":
             raise OptionError("callbacks cannot be typed. Train from Python; --print-code begins the script.")
+        if not part and isinstance(getattr(trainer, whole), Mapping) and not isinstance(value, Mapping):
+            raise OptionError(f"{name}={value}: {name} has parts; expected {name}.PART=VALUE. Name the part.")
         if not part:
             changes[whole] = None if value == "none" and whole != "augmentation" else value
             if whole == "architecture" and value != trainer.architecture:
@@ -200,10 +226,14 @@ def seconds(text: str) -> float:
     >>> seconds("1h30m")
     5400.0
     """
-    found = re.findall(r"(\d+(?:\.\d+)?)\s*([hms]?)", text.strip().lower())
-    rest = re.sub(r"(\d+(?:\.\d+)?)\s*([hms]?)", "", text.strip().lower()).strip()
-    total = float(sum(float(number) * _UNITS[unit] for number, unit in found))
-    if rest or total <= 0:
+    number = r"(\d+(?:\.\d+)?)"
+    said = text.strip().lower()
+    match = re.fullmatch(rf"(?:{number}\s*h)?\s*(?:{number}\s*m)?\s*(?:{number}\s*s)?", said)
+    hours, minutes, rest = (
+        (match.groups() if match else (None, None, None)) if not re.fullmatch(number, said) else (None, said, None)
+    )
+    total = 3600 * float(hours or 0) + 60 * float(minutes or 0) + float(rest or 0)
+    if total <= 0:
         raise OptionError(f"--time is {text!r}; expected a time such as 10m, 90s or 1h30m.")
     return total
 
@@ -220,7 +250,8 @@ def _pair(text: str) -> tuple[str, Any]:
     name, mark, value = text.partition("=")
     if not mark or not name:
         raise OptionError(f"{text!r} is no NAME=VALUE, such as epochs=20. Write it so.")
-    return name.strip().replace("-", "_"), parsed(value)
+    whole, dot, part = name.strip().partition(".")
+    return whole.replace("-", "_") + dot + part, parsed(value)
 
 
 def _checked(parts: Mapping[str, SourceSpec]) -> HealthReport:
@@ -249,5 +280,5 @@ def _in_time(job: Job, limit: float, health: HealthReport | None, *, fixed: bool
         say(f"an epoch takes about {epoch:.0f} s at {job.image_size[0]}×{job.image_size[1]}: smaller pictures instead")  # type: ignore[index]
         job = replace(job, image_size=less)
     job = replace(job, trainer=fitted(job.trainer, limit, epoch))
-    say(f"an epoch takes about {epoch:.1f} s: at most {job.trainer.epochs} epochs in {limit / 60:.0f} minutes")
+    say(f"an epoch takes about {epoch:.1f} s: at most {job.trainer.epochs} epochs in {limit / 60:.3g} minutes")
     return Prepared(job, parts, health)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -24,8 +25,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..backend_choice import missing_backend
-from ..errors import ImgclfError
+from ..backend_choice import missing_backend, package_version
+from ..errors import ImgclfError, RunError
 from ..files import finite
 
 if TYPE_CHECKING:
@@ -42,6 +43,25 @@ app = typer.Typer(
 )
 
 ERROR, NOT_ALL = 1, 3
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Say which imgclf this is.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(package_version("imgclf"))
+        raise typer.Exit
+
+
+_TYPED = {
+    "pass overwrite=True": "say --overwrite",
+    "overwrite=True": "--overwrite",
+    "Give the run_dir of a Trainer.fit": "Give the folder of a run, such as runs/pets",
+    "run_dir": "the run's folder",
+    "trust=True": "--trust",
+    "or pass on_error='skip'": "or leave them",
+}
 
 
 class Format(StrEnum):
@@ -62,25 +82,24 @@ ModelArgument = Annotated[
 
 def main() -> None:
     """What ``imgclf`` runs: the commands, with every error of ours as one sentence and an exit code."""
-    from . import training, answers, looking  # noqa: F401, I001 - each puts its commands into the application
-
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _said_shortly
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal's encoding lacks
     try:
+        from . import training, answers, looking  # noqa: F401, I001 - each puts its commands into the application
+
         app()
     except ImgclfError as error:
         complain(str(error))
         sys.exit(ERROR)
+    except KeyboardInterrupt:  # before Typer was at work
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if (no_backend := missing_backend(error)) is None:
             raise
         complain(str(no_backend))
-        sys.exit(ERROR)
-    except KeyboardInterrupt as stopped:
-        complain(str(stopped) or "stopped.")
-        sys.exit(130)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ERROR)
 
 
@@ -90,7 +109,9 @@ def say(*parts: object) -> None:
 
 
 def complain(message: str) -> None:
-    """Tell an error."""
+    """Tell an error, in the words of the command line where the message speaks Python."""
+    for python, typed in _TYPED.items():
+        message = message.replace(python, typed)
     say(f"imgclf: {message}")
 
 
@@ -116,7 +137,16 @@ def show_json(content: object) -> None:
 
 
 def load_model(path: Path, *, trust: bool = False) -> Classifier:
-    """The classifier of a ``.keras`` file, or of a run's folder."""
+    """The classifier of a ``.keras`` file, or of a run's folder.
+
+    Raises:
+        RunError: a folder that is no run's.
+        ModelFileError: a file that cannot be opened.
+    """
+    if path.is_dir() and not (path / "best.keras").exists():
+        near = Path("runs") / path.name
+        hint = f" Did you mean {str(near)!r}?" if (near / "best.keras").exists() else ""
+        raise RunError(f"'{path}' is no run's folder: it has no best.keras. Give a run, or a .keras file.{hint}")
     with quiet_import():
         from ..classifier import Classifier
 

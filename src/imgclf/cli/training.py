@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import FileError
+from ..interrupts import RunStopped
 from .preparing import Asked, Prepared, asked_of, chosen, repeated, run_folder, seconds
-from .terminal import app, say
+from .terminal import NOT_ALL, app, complain, quiet_import, say
 
 if TYPE_CHECKING:
     from ..jobs import Job, Parts
@@ -28,22 +30,31 @@ def train(
     ] = None,
     image_size: Annotated[str | None, typer.Option(help="Pixels: 150, or HEIGHTxWIDTH.", rich_help_panel=_DATA)] = None,
     color_mode: Annotated[str | None, typer.Option(help="rgb or grayscale.", rich_help_panel=_DATA)] = None,
-    fit: Annotated[str, typer.Option(help="Another aspect: stretch, crop or pad.", rich_help_panel=_DATA)] = "stretch",
+    fit: Annotated[
+        str | None,
+        typer.Option(help="Pictures of another shape: stretch (default), crop or pad.", rich_help_panel=_DATA),
+    ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="folders, filenames, csv_pixels, table or tfrecords; default: told.", rich_help_panel=_DATA),
+        typer.Option(
+            help="folders, filenames, csv_pixels, table or tfrecords; default: by what is there.", rich_help_panel=_DATA
+        ),
     ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(help="NAME=VALUE of the source, with --kind: pattern=…, label=…", rich_help_panel=_DATA),
     ] = None,
     validation: Annotated[
-        float, typer.Option(help="Share to choose the epoch by, if no part is for that.", rich_help_panel=_DATA)
-    ] = 0.15,
+        float | None,
+        typer.Option(help="Share to choose the epoch by, if no part is for that: 0.15.", rich_help_panel=_DATA),
+    ] = None,
     test: Annotated[
-        float, typer.Option(help="Share to measure with, if no part is for that; 0: none.", rich_help_panel=_DATA)
-    ] = 0.15,
-    split_seed: Annotated[int, typer.Option(help="Another seed, another split.", rich_help_panel=_DATA)] = 42,
+        float | None,
+        typer.Option(help="Share to measure with, if no part is for that: 0.15; 0: none.", rich_help_panel=_DATA),
+    ] = None,
+    split_seed: Annotated[
+        int | None, typer.Option(help="Another seed, another split: 42.", rich_help_panel=_DATA)
+    ] = None,
     check: Annotated[
         bool, typer.Option(help="Look for broken, doubled and leaking pictures first.", rich_help_panel=_DATA)
     ] = True,
@@ -126,50 +137,51 @@ def train(
         config=config,
         time=time,
     )
-    folder = run_dir or run_folder(asked, overwrite=overwrite)
-    prepared = _prepared(asked, folder, check=check and not print_code, overwrite=overwrite)
+    with quiet_import():
+        asked.check()
+    folder = run_dir or run_folder(asked)
+    prepared = _prepared(asked, folder, check=check and not print_code and eject is None, overwrite=overwrite)
     if print_code:
-        print(script(prepared.job, folder))
+        print(script(prepared.job))
         return
     parts = prepared.parts or prepared.job.load()
     if eject is not None:
-        _eject(prepared.job, parts, eject)
+        _eject(prepared.job, parts, eject, overwrite=overwrite)
         return
     say(f"training: {parts.train!r}")
-    run = prepared.job.trainer.fit(
-        parts.train,
-        parts.validation,
-        run_dir=folder,
-        checkpoint_every=checkpoint_every,
-        overwrite=overwrite,
-        time_limit=None if time is None else seconds(time),
-        notes=prepared.job.notes(asked=asked.identity),
-        verbose="bar",
-    )
+    try:
+        run = prepared.job.trainer.fit(
+            parts.train,
+            parts.validation,
+            run_dir=folder,
+            checkpoint_every=checkpoint_every,
+            overwrite=overwrite,
+            time_limit=None if time is None else seconds(time),
+            notes=prepared.job.notes(asked=asked.identity),
+            verbose="bar",
+        )
+    except RunStopped as stopped:  # Typer would make the exit code of Ctrl-C of it
+        complain(str(stopped))
+        raise typer.Exit(stopped.status) from None
     _told(run, prepared, parts, folder)
 
 
 def _prepared(asked: Asked, folder: Path, *, check: bool, overwrite: bool) -> Prepared:
     if not overwrite and asked_of(folder) == asked.identity:  # broken off: what was chosen then is chosen now
-        say(f"going on with the run in {folder}")
+        say(f"the run in {folder} is this one: it goes on where it was, and is measured. --overwrite begins anew")
         return repeated(asked, folder, check=check)
     return repeated(asked, asked.config, check=check) if asked.config is not None else chosen(asked, check=check)
 
 
-def script(job: Job, folder: Path) -> str:
+def script(job: Job) -> str:
     """The Python script that does what ``imgclf train`` would."""
-    name = "test" if _has_test(job) else "validation"
     return "\n".join(
         [
             job.code,
-            f"run = trainer.fit(train, validation, run_dir={str(folder)!r})",
-            f"print(run, run.classifier.evaluate({name}), sep='\\n\\n')",
+            "run = trainer.fit(train, validation, run_dir='runs/script')",
+            f"print(run, run.classifier.evaluate({job.judged}), sep='\\n\\n')",
         ]
     )
-
-
-def _has_test(job: Job) -> bool:
-    return "test" in job.parts or ("all" in job.parts and job.test is not None)
 
 
 def _told(run: TrainingRun, prepared: Prepared, parts: Parts, folder: Path) -> None:
@@ -180,7 +192,10 @@ def _told(run: TrainingRun, prepared: Prepared, parts: Parts, folder: Path) -> N
     said = run.classifier.evaluate(judged)
     low, high = said.accuracy_interval
     if run.epochs < prepared.job.trainer.epochs:
-        say(f"ended after epoch {run.epochs} of {prepared.job.trainer.epochs}")
+        say(
+            f"ended after epoch {run.epochs} of {prepared.job.trainer.epochs}: early, or at the time limit, from which "
+            "the same command goes on"
+        )
     report = write_report(
         folder / "report.html",
         run,
@@ -195,11 +210,19 @@ def _told(run: TrainingRun, prepared: Prepared, parts: Parts, folder: Path) -> N
     print(f"on {len(judged):,} {name} pictures{chosen_by}")
     print(f"run      {folder}")
     print(f"report   {report}")
-    print(f"next     imgclf predict {shlex.quote(str(folder))} PICTURE …")
+    print(f"next     imgclf predict {shlex.quote(str(folder))} PICTURE...")
+    grave = prepared.health is not None and prepared.health.exit_code == 4
+    if grave:
+        complain("the check found errors, so the accuracy may be too good or the labels wrong: see the report.")
+    if grave or parts.train.skipped:
+        raise typer.Exit(NOT_ALL)
 
 
-def _eject(job: Job, parts: Parts, folder: Path) -> None:
+def _eject(job: Job, parts: Parts, folder: Path, *, overwrite: bool) -> None:
     from ..ejecting import eject
+
+    if (folder / "train.py").exists() and not overwrite:
+        raise FileError(f"'{folder / 'train.py'}' is there already. Choose another folder, or say --overwrite.")
 
     sources = {name: spec.open() for name, spec in job.parts.items()}
     source = sources["all"] if "all" in sources else {"validation": sources["train"], **sources}

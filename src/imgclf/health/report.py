@@ -124,7 +124,11 @@ class HealthReport(Tabular):
     def __str__(self) -> str:
         head = f"health of {self.count:,} pictures: {self._counted()}"
         more = any(len(finding.pictures) > _SHOWN for finding in self.findings)
-        tail = ["All pictures of a finding: report.of('its check') or report.to_json(path); imgclf check --save PATH."] if more else []
+        tail = (
+            ["All pictures of a finding: report.of('its check') or report.to_json(path); imgclf check --save PATH."]
+            if more
+            else []
+        )
         return "\n\n".join([head, str(self.classes), *map(str, self.findings), *tail])
 
     def _repr_html_(self) -> str:
