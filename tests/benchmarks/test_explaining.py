@@ -6,12 +6,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from benchmarks import explaining
 from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_pictures_of_the_page(tmp_path):
     explaining.main(tmp_path, count=40, epochs=1)
     shown = re.findall(r"\(results/explaining/(\w+\.png)\)", (DOCS / "explaining.md").read_text("utf-8"))

@@ -34,6 +34,14 @@ NAMES = {
     "read_pickle": "unpickles",
     "to_pickle": "pickles",
 }
+ALLOWED = {  # what stands there all the same, and why
+    # just written from a network in memory: constructors of Keras and literals, nothing of a file
+    "src/imgclf/ejecting/network.py": ["calls exec, which runs text as code"],
+    "benchmarks/tutorials.py": [
+        "calls exec, which runs text as code",
+        "calls compile, which runs text as code",
+    ],  # ours
+}
 UNPACKERS = {"zipfile", "tarfile"}
 SHELLS = {"run", "Popen", "call", "check_call", "check_output"}
 
@@ -137,7 +145,9 @@ def files() -> list[Path]:
 @pytest.mark.promise(*ROW)
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_unsafe_code(path):
-    assert faults(path.read_text(encoding="utf-8")) == []
+    allowed = ALLOWED.get(path.relative_to(ROOT).as_posix(), ())
+    found = [fault.partition(": ")[2] for fault in faults(path.read_text(encoding="utf-8"))]
+    assert sorted(found) == sorted(allowed)
 
 
 @pytest.mark.promise(*ROW)

@@ -20,7 +20,7 @@ from .terminal import (
     ModelArgument,
     app,
     complain,
-    load_model,
+    open_model,
     printed,
     quiet_import,
     say,
@@ -62,7 +62,7 @@ def evaluate(
     trust: Trust = False,
 ) -> None:
     """Hold the answers against the truth: accuracy with interval, figures per class, confusion."""
-    classifier = load_model(model, trust=trust)
+    classifier = open_model(model, trust=trust)
     name, judged = _judged(model, classifier, data, part)
     said = classifier.evaluate(judged)
     if save is not None:
@@ -86,7 +86,7 @@ def predict(
     trust: Trust = False,
 ) -> None:
     """Name what is on pictures, with the probability of every class."""
-    classifier = load_model(model, trust=trust)
+    classifier = open_model(model, trust=trust)
     readable, faults = _sorted_out(classifier, _pictures(files))
     if readable:
         said = classifier.predict(readable)
@@ -116,7 +116,7 @@ def explain(
     """Show where on the pictures the network sees its reasons."""
     if out.suffix.lower() not in (".png", ".svg"):
         raise OptionError(f"--out is '{out}'; expected a name in .png or .svg. Name it so.")
-    classifier = load_model(model, trust=trust)
+    classifier = open_model(model, trust=trust)
     with quiet_import():
         from ..explainer import Explainer
         from ..explainer.cam import suggested_method
@@ -218,7 +218,7 @@ def export(
             f"'{out}' tells no format; expected a name in .onnx or .tflite, or a folder for TensorFlow's SavedModel. "
             "Name it so, or say --format."
         )
-    print(load_model(model, trust=trust).export(out, format=chosen))
+    print(open_model(model, trust=trust).export(out, format=chosen))
 
 
 @app.command()
@@ -229,7 +229,7 @@ def demo(
     trust: Trust = False,
 ) -> None:
     """Open a page on this machine alone: drop a picture, see classes, probabilities and reasons."""
-    classifier = load_model(model, trust=trust)
+    classifier = open_model(model, trust=trust)
     from ..demo import launch
 
     launch(classifier, port=port, open_browser=browser)
@@ -251,7 +251,7 @@ def _unseen(judged: Dataset, parts: Parts, run: Path) -> Dataset:
 
 def _run_of(path: Path, *, trust: bool) -> TrainingRun | Classifier:
     """The run of a folder, the classifier of a file."""
-    classifier = load_model(path, trust=trust)
+    classifier = open_model(path, trust=trust)
     from ..runs import TrainingRun
 
     return TrainingRun.load(path, trust=trust) if path.is_dir() else classifier

@@ -136,7 +136,7 @@ def show_json(content: object) -> None:
     print(json.dumps(finite(content), indent=2, ensure_ascii=False, default=str))
 
 
-def load_model(path: Path, *, trust: bool = False) -> Classifier:
+def open_model(path: Path, *, trust: bool = False) -> Classifier:
     """The classifier of a ``.keras`` file, or of a run's folder.
 
     Raises:

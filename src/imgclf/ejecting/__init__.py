@@ -5,6 +5,7 @@ In: a recipe, its sets, and the source of their pictures.  Out: ``train.py`` and
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def eject(
         network = trainer.network(train)
     code = written_out(network, trainer.seed, trainer.policy)
     text = script(trainer, train, pictures, code, test=test is not None, digest=digest(parts))
-    compile(text, "train.py", "exec")
+    ast.parse(text)  # it is Python
     target = Path(folder)
     write_split(target / "split.csv", pictures)
     if pictures.kind == "arrays":
