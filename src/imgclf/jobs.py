@@ -6,7 +6,7 @@ In: what ``recognise`` found and a ``Trainer``.  Out: the parts as ``Dataset``s,
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from .errors import DatasetError, OptionError, RunError
 from .images import ColorMode, Fit, ImageSpec
 from .run_folder import RunFolder
 from .source_spec import SourceSpec
+from .sources.patterns import classes_of
 from .trainer import Trainer
 
 _NOTE = "job"  # under this name config.json has it
@@ -49,6 +50,8 @@ class Job:
         test: The share of every class to measure with, where no part is for that; None: none.
         split_seed: Another seed, another split.
         duplicates: What a split keeps together: ``"near"``, ``"exact"`` or ``"ignore"``.
+        groups: What it keeps together besides: pictures in whose keys this regular expression matches the same text,
+            such as ``"patient_[0-9]+"``.
     """
 
     parts: Mapping[str, SourceSpec]
@@ -61,6 +64,7 @@ class Job:
     test: float | None = 0.15
     split_seed: int = 42
     duplicates: str = "near"
+    groups: str | None = None
 
     def __post_init__(self) -> None:
         if not self.parts.keys() & {"all", "train"}:
@@ -93,7 +97,8 @@ class Job:
         }
         whole = loaded["all" if "all" in loaded else "train"]
         named = {name: loaded[name].with_class_names(whole.class_names) for name in _HELD_OUT if name in loaded}
-        how: Any = {"seed": self.split_seed, "duplicates": self.duplicates}
+        groups = None if self.groups is None else groups_of([str(key) for key in whole.keys], self.groups)
+        how: Any = {"seed": self.split_seed, "duplicates": self.duplicates, "groups": groups}
         if not named and self.test is not None:
             return Parts(*whole.split(validation=self.validation, test=self.test, **how))
         if "validation" not in named:
@@ -136,6 +141,7 @@ class Job:
         """The Python script that does the same with imgclf, up to ``trainer.fit``."""
         recipe = trainer_code(self.trainer)
         names = {spec.code.partition("(")[0] for spec in self.parts.values()} | {"Dataset", "Trainer"}
+        more = [] if self.groups is None else ["from imgclf.jobs import groups_of"]
         names |= {"Augmentation"} if any("Augmentation(" in line for line in recipe) else set()
         options = [f"image_size={self.image_size!r}"] if self.image_size else []
         options += [f"color_mode={self.color_mode!r}"] if self.color_mode else []
@@ -143,11 +149,14 @@ class Job:
         told = "".join(f", {option}" for option in [*options, "on_error='skip'"])
         called = {"all": "data"}
         lines = [f"{called.get(name, name)} = Dataset.load({spec.code}{told})" for name, spec in self.parts.items()]
-        return "\n".join([f"from imgclf import {', '.join(sorted(names))}", "", *lines, *self._split_code(), *recipe])
+        head = [f"from imgclf import {', '.join(sorted(names))}", *more, ""]
+        return "\n".join([*head, *lines, *self._split_code(), *recipe])
 
     def _split_code(self) -> list[str]:
         seed = f"seed={self.split_seed!r}" + (f", duplicates={self.duplicates!r}" if self.duplicates != "near" else "")
         whole = "data" if "all" in self.parts else "train"
+        if self.groups is not None:
+            seed += f", groups=groups_of({whole}.keys.tolist(), {self.groups!r})"
         if not self.parts.keys() & set(_HELD_OUT) and self.test is not None:
             return [
                 f"train, validation, test = {whole}.split(validation={self.validation!r}, test={self.test!r}, {seed})"
@@ -157,6 +166,22 @@ class Job:
         if "test" not in self.parts and self.test is not None:
             return [f"train, test = {whole}.split(validation={self.test!r}, {seed})"]
         return []
+
+
+def groups_of(keys: Sequence[str], pattern: str) -> list[str]:
+    """The group of each of *keys*: the text that *pattern* matches in it, or the key itself.
+
+    >>> groups_of(["cat/anna_1.png", "cat/anna_2.png", "dog/7.png"], "anna|ben")
+    ['anna', 'anna', 'dog/7.png']
+
+    Raises:
+        OptionError: *pattern* is no regular expression, or takes too long.
+        DatasetError: it matches in none of the keys.
+    """
+    found = classes_of(list(keys), f"(?P<label>{pattern})")
+    if not any(found):
+        raise DatasetError(f"the pattern of groups, {pattern!r}, matches in no key, such as {keys[0]!r}. Change it.")
+    return [group or key for group, key in zip(found, keys, strict=True)]
 
 
 def trainer_code(trainer: Trainer) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from squares import squares
 
-from imgclf import ArraySource, Dataset, DrawnPets, OptionError, RunError, Trainer, recognise
+from imgclf import ArraySource, Dataset, DatasetError, DrawnPets, OptionError, RunError, Trainer, recognise
 from imgclf.jobs import Job, config_of, read_config, trainer_code
 from imgclf.planning import fitted, plan, seconds_per_epoch, smaller, too_slow
 from imgclf.source_spec import SourceSpec
@@ -62,6 +62,21 @@ def test_a_damaged_job_is_an_error_of_ours(pets):
             Job.from_dict(broken, Trainer("mnist_cnn"))
     with pytest.raises(OptionError, match="expected names such as"):
         SourceSpec("folders", "x", {"a=1, b": 2})
+
+
+def test_groups_stay_on_one_side(pets):
+    """Pictures in whose keys the pattern matches the same text, also by the printed code."""
+    made = job(pets, groups=r"[.]\d", test=0.25, duplicates="ignore")  # .1 of cat.1.png, cat.11.png, cat.12.png
+    parts = [
+        {key.rpartition(".png")[0].partition(".")[2][0] for key in part.keys.tolist()}
+        for part in made.load(progress=False)
+    ]
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    names: dict = {}
+    exec(made.code, names)
+    assert names["test"].keys.tolist() == made.load(progress=False).test.keys.tolist()
+    with pytest.raises(DatasetError, match="matches in no key"):
+        job(pets, groups="patient").load(progress=False)
 
 
 def test_a_job_without_pictures():

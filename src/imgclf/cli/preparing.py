@@ -42,6 +42,7 @@ class Asked:
     validation: float | None
     test: float | None
     split_seed: int | None
+    groups: str | None
     recipe: str | None
     settings: tuple[str, ...]
     config: Path | None
@@ -56,6 +57,7 @@ class Asked:
             "fit": self.fit,
             "validation": self.validation,
             "split_seed": self.split_seed,
+            "groups": self.groups,
         }
         given = {name: value for name, value in said.items() if value is not None}
         return given if self.test is None else {**given, "test": self.test or None}

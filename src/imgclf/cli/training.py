@@ -55,6 +55,10 @@ def train(
     split_seed: Annotated[
         int | None, typer.Option(help="Another seed, another split: 42.", rich_help_panel=_DATA)
     ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="Stays on one side of a split: what this pattern matches in paths.", rich_help_panel=_DATA),
+    ] = None,
     check: Annotated[
         bool, typer.Option(help="Look for broken, doubled and leaking pictures first.", rich_help_panel=_DATA)
     ] = True,
@@ -132,6 +136,7 @@ def train(
         validation=validation,
         test=test,
         split_seed=split_seed,
+        groups=groups,
         recipe=recipe,
         settings=(*typed, *(settings or ())),
         config=config,
