@@ -172,6 +172,7 @@ def test_explain_writes_a_figure(place, imgclf, tmp_path):
     code, _, err = imgclf("explain", "runs/pets", picture, "--method", "hires_cm")
     assert code == 1
     assert "hires_cam" in err
+    assert "occlusion" in err
 
 
 def test_compare_and_report_write_pages(place, imgclf, tmp_path):

@@ -7,6 +7,14 @@ what it needs when it is called, so that ``imgclf --help`` loads no backend.
 ``terminal`` is what they share: output, errors, exit codes.
 """
 
-from .terminal import app, main
+import sys
 
-__all__ = ["app", "main"]
+
+def main() -> None:
+    """What ``imgclf`` runs."""
+    try:
+        from .terminal import run
+
+        run()
+    except KeyboardInterrupt:  # before a command was at work
+        sys.exit(130)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ImageError, OptionError, listed
+from ..errors import ImageError, OptionError, listed, unknown_name
 from ..recognition import recognise
 from ..sources.listing import list_pictures
 from .terminal import (
@@ -119,9 +119,10 @@ def explain(
     classifier = open_model(model, trust=trust)
     with quiet_import():
         from ..explainer import Explainer
-        from ..explainer.cam import suggested_method
+        from ..explainer.cam import METHODS, suggested_method
         from ..explainer.pixels import PIXEL_METHODS
-
+    if method is not None and method not in (*METHODS, *PIXEL_METHODS):
+        raise unknown_name("method", method, (*METHODS, *PIXEL_METHODS))
     readable, faults = _sorted_out(classifier, _pictures(files))
     if readable:
         explainer = Explainer(classifier)

@@ -80,8 +80,8 @@ ModelArgument = Annotated[
 ]
 
 
-def main() -> None:
-    """What ``imgclf`` runs: the commands, with every error of ours as one sentence and an exit code."""
+def run() -> None:
+    """The commands, with every error of ours as one sentence and an exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _said_shortly
     for stream in (sys.stdout, sys.stderr):
@@ -94,8 +94,6 @@ def main() -> None:
     except ImgclfError as error:
         complain(str(error))
         sys.exit(ERROR)
-    except KeyboardInterrupt:  # before Typer was at work
-        sys.exit(130)
     except ModuleNotFoundError as error:
         if (no_backend := missing_backend(error)) is None:
             raise
