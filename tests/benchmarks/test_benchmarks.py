@@ -46,6 +46,7 @@ def tiny(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow  # all scripts, each in processes of its own: three minutes
 @pytest.mark.parametrize("name", harness.names())
 def test_a_benchmark_runs(tiny, name):
     benchmark, result = harness.load(name), tiny[name]
@@ -63,11 +64,13 @@ def test_a_benchmark_runs(tiny, name):
         assert found or len(ran) < len(benchmark.contenders), f"{target.text}: names no contender of the benchmark"
 
 
+@pytest.mark.slow
 def test_there_are_benchmarks_of_every_kind(tiny):
     assert len(tiny) >= 9
     assert {harness.load(name).group for name in tiny} <= set(harness.GROUPS)
 
 
+@pytest.mark.slow
 def test_a_result_says_where_it_comes_from(tiny):
     for result in tiny.values():
         assert result["command"].startswith(f"python -m benchmarks {result['benchmark']} ")
