@@ -1,11 +1,10 @@
-"""Commands that ask a trained classifier: evaluate, predict, explain, compare, report, export, demo."""
+"""Commands that ask a trained classifier: evaluate, predict, explain, compare."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -47,6 +46,7 @@ _Data = Annotated[
 _Part = Annotated[
     str | None, typer.Option(help="train, validation or test; default: test, if there is one.", show_default=False)
 ]
+Answer = TypeVar("Answer")
 _WIDEST = 8  # classes whose probabilities fit beside each other on a terminal
 
 
@@ -87,12 +87,11 @@ def predict(
 ) -> None:
     """Name what is on pictures, with the probability of every class."""
     classifier = open_model(model, trust=trust)
-    readable, faults = _sorted_out(classifier, _pictures(files))
-    if readable:
-        said = classifier.predict(readable)
+    said, faults = _of_readable(classifier, _pictures(files), classifier.predict)
+    if said is not None:
         narrow = printed(format) is Format.table and len(said.class_names) > _WIDEST
         show(_likeliest(said, top) if narrow else said.table(), format)
-    _tell(faults, readable)
+    _tell(faults, answered=said is not None)
 
 
 @app.command()
@@ -123,17 +122,18 @@ def explain(
         from ..explainer.pixels import PIXEL_METHODS
     if method is not None and method not in (*METHODS, *PIXEL_METHODS):
         raise unknown_name("method", method, (*METHODS, *PIXEL_METHODS))
-    readable, faults = _sorted_out(classifier, _pictures(files))
-    if readable:
-        explainer = Explainer(classifier)
-        if method in PIXEL_METHODS:
-            explained: Any = explainer.attribute(readable, class_name, method)  # type: ignore[arg-type] # it says which
-        else:
-            how: Any = method or suggested_method(classifier.model)
-            explained = explainer.grad_cam(readable, class_name, layers, how)
+    explainer, how = Explainer(classifier), method or suggested_method(classifier.model)
+
+    def asked(pictures: list[Path]) -> Any:
+        if how in PIXEL_METHODS:
+            return explainer.attribute(pictures, class_name, how)  # type: ignore[arg-type] # it was checked above
+        return explainer.grad_cam(pictures, class_name, layers, how)  # type: ignore[arg-type]
+
+    explained, faults = _of_readable(classifier, _pictures(files), asked)
+    if explained is not None:
         print(explained)
         print(f"written to {explained.save(out)}")
-    _tell(faults, readable)
+    _tell(faults, answered=explained is not None)
 
 
 @app.command()
@@ -171,69 +171,6 @@ def compare(
         f"{chance} (McNemar's exact test: p = {pair.p_value:.3g})"
     )
     print(f"written to {written}")
-
-
-@app.command()
-def report(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: report.html in the folder.")] = None,
-    check: Annotated[bool, typer.Option(help="Look for broken, doubled and leaking pictures, too.")] = True,
-    trust: Trust = False,
-) -> None:
-    """Write the report of a run again: one HTML file that needs nothing else, and a model card."""
-    with quiet_import():
-        from .. import health
-        from ..jobs import read_config
-        from ..report import write_report
-        from ..runs import TrainingRun
-
-    job, done = read_config(run), TrainingRun.load(run, trust=trust)
-    found = health.check({name: spec.open() for name, spec in job.parts.items()}) if check else None
-    parts = job.load()
-    written = write_report(
-        out or run / "report.html",
-        done,
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.test,
-        health=found,
-        command=f"imgclf train --config {shlex.quote(str(run / 'config.json'))}",
-    )
-    print(f"written to {written}")
-
-
-@app.command()
-def export(
-    model: ModelArgument,
-    out: Annotated[Path, typer.Argument(help="pets.onnx, pets.tflite, or a folder.", show_default=False)],
-    format: Annotated[  # noqa: A002
-        str | None, typer.Option("--format", "-f", help="onnx, litert or saved_model; default: by the name.")
-    ] = None,
-    trust: Trust = False,
-) -> None:
-    """Write the classifier for other programs, and see that it answers there as it does here."""
-    endings = {".onnx": "onnx", ".tflite": "litert", "": "saved_model"}
-    chosen: Any = format or endings.get(out.suffix.lower())
-    if chosen is None:
-        raise OptionError(
-            f"'{out}' tells no format; expected a name in .onnx or .tflite, or a folder for TensorFlow's SavedModel. "
-            "Name it so, or say --format."
-        )
-    print(open_model(model, trust=trust).export(out, format=chosen))
-
-
-@app.command()
-def demo(
-    model: ModelArgument,
-    port: Annotated[int | None, typer.Option(help="Default: the first free one from 7860.")] = None,
-    browser: Annotated[bool, typer.Option(help="Open it in the browser.")] = True,
-    trust: Trust = False,
-) -> None:
-    """Open a page on this machine alone: drop a picture, see classes, probabilities and reasons."""
-    classifier = open_model(model, trust=trust)
-    from ..demo import launch
-
-    launch(classifier, port=port, open_browser=browser)
 
 
 def _unseen(judged: Dataset, parts: Parts, run: Path) -> Dataset:
@@ -316,6 +253,17 @@ def _pictures(given: Iterable[Path]) -> list[Path]:
     return found
 
 
+def _of_readable(
+    classifier: Classifier, files: list[Path], ask: Callable[[list[Path]], Answer]
+) -> tuple[Answer | None, list[str]]:
+    """What *ask* says of the files that can be read, and a sentence for each of the others."""
+    try:
+        return ask(files), []
+    except ImageError:
+        readable, faults = _sorted_out(classifier, files)
+        return (ask(readable) if readable else None), faults
+
+
 def _sorted_out(classifier: Classifier, files: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """The files that can be read, and a sentence for each of the others."""
     readable, faults = [], []
@@ -328,7 +276,7 @@ def _sorted_out(classifier: Classifier, files: Sequence[Path]) -> tuple[list[Pat
     return readable, faults
 
 
-def _tell(faults: Sequence[str], answered: Sequence[Path]) -> None:
+def _tell(faults: Sequence[str], *, answered: bool) -> None:
     """Name what could not be read, and end with an exit code that says so."""
     for fault in faults:
         complain(fault)

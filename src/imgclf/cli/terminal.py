@@ -88,7 +88,7 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal's encoding lacks
     try:
-        from . import training, answers, looking  # noqa: F401, I001 - each puts its commands into the application
+        from . import training, answers, sharing, looking  # noqa: F401, I001 - each puts its commands into the application
 
         app()
     except ImgclfError as error:
