@@ -3,8 +3,8 @@
 In: words.  Out: what the library's functions give, as tables and files.  No logic of its own; every command imports
 what it needs when it is called, so that ``imgclf --help`` loads no backend.
 
-``training`` trains, ``answers`` asks a trained classifier, ``sharing`` hands it on, ``looking`` looks at pictures and at
-the installation, ``terminal`` is what they share: output, errors, exit codes.
+``training`` trains, ``answers`` asks a trained classifier, ``sharing`` hands it on, ``looking`` looks at pictures and
+at the installation, ``terminal`` is what they share: output, errors, exit codes.
 """
 
 import sys
