@@ -147,24 +147,26 @@ class Job:
         options += [f"color_mode={self.color_mode!r}"] if self.color_mode else []
         options += [f"fit={self.fit!r}"] if self.fit != "stretch" else []
         told = "".join(f", {option}" for option in [*options, "on_error='skip'"])
-        called = {"all": "data"}
-        lines = [f"{called.get(name, name)} = Dataset.load({spec.code}{told})" for name, spec in self.parts.items()]
+        lines = [
+            f"{'data' if name == 'all' else name} = Dataset.load({spec.code}{told})"
+            for name, spec in self.parts.items()
+        ]
         head = [f"from imgclf import {', '.join(sorted(names))}", *more, ""]
         return "\n".join([*head, *lines, *self._split_code(), *recipe])
 
     def _split_code(self) -> list[str]:
-        seed = f"seed={self.split_seed!r}" + (f", duplicates={self.duplicates!r}" if self.duplicates != "near" else "")
+        how = f"seed={self.split_seed!r}" + (f", duplicates={self.duplicates!r}" if self.duplicates != "near" else "")
         whole = "data" if "all" in self.parts else "train"
         if self.groups is not None:
-            seed += f", groups=groups_of({whole}.keys.tolist(), {self.groups!r})"
+            how += f", groups=groups_of({whole}.keys.tolist(), {self.groups!r})"
         if not self.parts.keys() & set(_HELD_OUT) and self.test is not None:
             return [
-                f"train, validation, test = {whole}.split(validation={self.validation!r}, test={self.test!r}, {seed})"
+                f"train, validation, test = {whole}.split(validation={self.validation!r}, test={self.test!r}, {how})"
             ]
         if "validation" not in self.parts:
-            return [f"train, validation = {whole}.split(validation={self.validation!r}, {seed})"]
+            return [f"train, validation = {whole}.split(validation={self.validation!r}, {how})"]
         if "test" not in self.parts and self.test is not None:
-            return [f"train, test = {whole}.split(validation={self.test!r}, {seed})"]
+            return [f"train, test = {whole}.split(validation={self.test!r}, {how})"]
         return []
 
 

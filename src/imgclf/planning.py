@@ -1,6 +1,6 @@
 """Which size, network and recipe suit some pictures, and how many epochs a time allows.
 
-In: a source, and how many pictures are trained on.  Out: a ``Plan`` with the reason of each choice.
+In: a source.  Out: a ``Plan``, and why.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from . import recipes
 from .dataset import Dataset
@@ -33,12 +34,12 @@ class Plan:
     Attributes:
         image_size: ``(height, width)``; None keeps that of a table of pixels.
         trainer: The recipe.
-        reasons: A sentence for each choice.
+        reason: Why, in a phrase.
     """
 
     image_size: tuple[int, int] | None
     trainer: Trainer
-    reasons: tuple[str, ...]
+    reason: str
 
 
 def plan(source: DatasetSource) -> Plan:
@@ -54,25 +55,24 @@ def plan(source: DatasetSource) -> Plan:
     if shorter <= _SMALL:
         own = None if callable(getattr(source, "load_images", None)) else _typical(sizes)
         reason = f"{len(keys):,} small pictures keep their size: mnist_cnn with the recipe mnist_csv"
-        return Plan(own, recipes.get("mnist_csv", epochs=_EPOCHS), (reason,))
+        return Plan(own, recipes.get("mnist_csv", epochs=_EPOCHS), reason)
     recipe = recipes.get("dogs_vs_cats", epochs=_EPOCHS, batch_size=32)
     side = min(_LARGEST, shorter)
-    return Plan((side, side), recipe, (f"{len(keys):,} pictures: bn_cnn with the recipe dogs_vs_cats",))
+    return Plan((side, side), recipe, f"{len(keys):,} pictures: bn_cnn with the recipe dogs_vs_cats")
 
 
 def seconds_per_epoch(trainer: Trainer, train: Dataset, validation: Dataset) -> float:
     """What an epoch of *trainer* takes here, from a few steps of it; the first epoch's preparations not counted."""
     size, steps = trainer.batch_size, 6
-    few = train.take(np.unique(np.linspace(0, len(train) - 1, min(len(train), size * steps)).astype(int)))
-    every = np.unique(np.linspace(0, len(validation) - 1, min(len(validation), 64)).astype(int))
+    few, some = train.take(_spread(len(train), size * steps)), validation.take(_spread(len(validation), 64))
     short = replace(trainer, epochs=2, steps_per_epoch=steps, early_stopping_patience=None, class_weights=None)
-    run = short.fit(few, validation.take(every), verbose=0)
+    run = short.fit(few, some, verbose=0)
     wanted = trainer.steps_per_epoch or -(-len(train) // size)
     return float(run.seconds[-1]) / steps * wanted * (1 + 0.3 * len(validation) / max(1, wanted * size))
 
 
 def fitted(trainer: Trainer, seconds: float, epoch: float) -> Trainer:
-    """*trainer* with as many epochs of *epoch* seconds as *seconds* allow, and patience to match."""
+    """*trainer* with as many epochs of *epoch* seconds as *seconds* allow, one at least."""
     epochs = int(max(1, min(_MOST_EPOCHS, seconds / epoch)))
     return replace(trainer, epochs=epochs)
 
@@ -88,12 +88,16 @@ def smaller(image_size: tuple[int, int]) -> tuple[int, int] | None:
     return (height, width) if min(height, width) >= _SMALLEST else None
 
 
-def _sizes(source: DatasetSource, keys: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Positions of at most *most* of *count* things, spread evenly over them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def _sizes(source: DatasetSource, keys: Sequence[str]) -> npt.NDArray[np.int64]:
     """``(m, 2)`` heights and widths of some pictures, spread over the set."""
-    chosen = np.unique(np.linspace(0, len(keys) - 1, min(len(keys), _LOOKED_AT)).astype(int))
     files = source.files if isinstance(source, FileSource) else None
     found: list[tuple[int, int]] = []
-    for position in chosen:
+    for position in _spread(len(keys), _LOOKED_AT).tolist():
         key = keys[position]
         try:
             found.append(inspect_image(files.path(key)).size if files is not None else source.read(key).shape[:2])
@@ -102,6 +106,6 @@ def _sizes(source: DatasetSource, keys: Sequence[str]) -> np.ndarray[tuple[int, 
     return np.array(found or [(150, 150)], dtype=np.int64).reshape(-1, 2)
 
 
-def _typical(sizes: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> tuple[int, int]:
+def _typical(sizes: npt.NDArray[np.int64]) -> tuple[int, int]:
     height, width = (int(side) for side in np.median(sizes, axis=0))
     return height, width

@@ -105,9 +105,8 @@ def recognise(path: str | os.PathLike[str], kind: Kind | None = None, **options:
         inside = contents_of(given)
     if parts := _parts(given, inside):
         used = {Path(spec.path).relative_to(given).parts[0] for spec in parts.values()}
-        filled = {name.partition("/")[0] for name in inside.pictures if "/" in name}
         told = {str(Path(spec.options["directory"]).name) for spec in parts.values() if "directory" in spec.options}
-        return Recognised(parts, tuple(sorted(filled - used - told)))
+        return Recognised(parts, tuple(sorted(inside.filled - used - told)))
     return Recognised({"all": _one(given, inside, train=None)})
 
 
@@ -115,8 +114,9 @@ def _parts(path: Path, inside: Contents) -> dict[Part, SourceSpec]:
     """The parts of a set, by the names of folders, archives and tables; nothing where there is no training part."""
     folders, others = _named_parts(inside.folders), _named_parts(filter(_is_readable, inside.files))
     found = {**others, **folders}
-    filled = {name.partition("/")[0] for name in inside.pictures if "/" in name}
-    if "train" not in found or (len(found) == 1 and filled - {found["train"]}):  # bus, car, train: these are classes
+    if "train" not in found or (
+        len(found) == 1 and inside.filled - {found["train"]}
+    ):  # bus, car, train: these are classes
         return {}
     tables = [others[part] for part in others if part in folders] + [
         name for name in _tables(inside) if name not in others.values()
@@ -176,9 +176,7 @@ def _is_readable(name: str) -> bool:
 
 def _one(path: Path, inside: Contents, train: SourceSpec | None) -> SourceSpec:
     """What one part is; *train* is what its training set was."""
-    tables = _tables(inside)
-    loose = [name for name in inside.pictures if "/" not in name]
-    filled = {name.partition("/")[0] for name in inside.pictures if "/" in name}
+    tables, loose, filled = _tables(inside), inside.loose, inside.filled
     if any(_RECORDS.search(name) for name in inside.files):
         return SourceSpec("tfrecords", str(path))
     if not inside.pictures:

@@ -19,6 +19,7 @@ from .terminal import (
     ModelArgument,
     app,
     complain,
+    model_file,
     open_model,
     printed,
     quiet_import,
@@ -175,24 +176,24 @@ def compare(
 
 def _unseen(judged: Dataset, parts: Parts, run: Path) -> Dataset:
     """*judged* without the pictures that another *run* was trained on or chosen by."""
-    seen = {part.pictures([at]).tobytes() for part in (parts.train, parts.validation) for at in range(len(part))}
-    new = [at for at in range(len(judged)) if judged.pictures([at]).tobytes() not in seen]
-    if len(new) == len(judged):
+    from ..report.subject import shared
+
+    new = ~(shared(parts.train, judged) | shared(parts.validation, judged))
+    if new.all():
         return judged
-    if not new:
+    if not new.any():
         raise OptionError(f"'{run}' has seen all of these pictures. Give labelled pictures that both have not seen.")
-    say(
-        f"{len(judged) - len(new):,} of {len(judged):,} pictures are left out: '{run}' was trained on or chosen by them"
-    )
+    say(f"{(~new).sum():,} of {len(judged):,} pictures are left out: '{run}' was trained on or chosen by them")
     return judged.take(new)
 
 
 def _run_of(path: Path, *, trust: bool) -> TrainingRun | Classifier:
     """The run of a folder, the classifier of a file."""
-    classifier = open_model(path, trust=trust)
-    from ..runs import TrainingRun
+    model_file(path)
+    with quiet_import():
+        from ..runs import TrainingRun
 
-    return TrainingRun.load(path, trust=trust) if path.is_dir() else classifier
+    return TrainingRun.load(path, trust=trust) if path.is_dir() else open_model(path, trust=trust)
 
 
 def _classifier(found: TrainingRun | Classifier) -> Classifier:

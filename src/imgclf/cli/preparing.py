@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from .terminal import parsed, quiet_import, say
 if TYPE_CHECKING:
     from ..health import HealthReport
     from ..jobs import Job, Parts
+    from ..runs import TrainingRun
     from ..trainer import Trainer
 
 _MOST_RUNS = 10_000
@@ -168,10 +170,27 @@ def chosen(asked: Asked, *, check: bool) -> Prepared:
     job = Job(specs, changed(base, asked.settings), **{"image_size": suits.image_size, **asked.of_job})
     if asked.recipe is None and not any(one.startswith("architecture=") for one in asked.settings):
         height, width = job.image_size or (0, 0)
-        say("\n".join(suits.reasons) + (f", at {height}×{width}" if job.image_size else ""))
+        say(suits.reason + (f", at {height}×{width}" if job.image_size else ""))
     if asked.time is None:
         return Prepared(job, None, health)
     return _in_time(job, seconds(asked.time), health, fixed=asked.image_size is not None)
+
+
+def written_report(
+    folder: Path, run: TrainingRun, parts: Parts, health: HealthReport | None, out: Path | None = None
+) -> Path:
+    """Write the report of the run in *folder*, there or to *out*; returns its path."""
+    from ..report import write_report
+
+    return write_report(
+        out or folder / "report.html",
+        run,
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        health=health,
+        command=f"imgclf train --config {shlex.quote(str(folder / 'config.json'))}",
+    )
 
 
 def changed(trainer: Trainer, settings: Sequence[str]) -> Trainer:
@@ -230,11 +249,11 @@ def seconds(text: str) -> float:
     """
     number = r"(\d+(?:\.\d+)?)"
     said = text.strip().lower()
+    said += "m" * bool(re.fullmatch(number, said))
     match = re.fullmatch(rf"(?:{number}\s*h)?\s*(?:{number}\s*m)?\s*(?:{number}\s*s)?", said)
-    hours, minutes, rest = (
-        (match.groups() if match else (None, None, None)) if not re.fullmatch(number, said) else (None, said, None)
+    total = (
+        sum(unit * float(found or 0) for unit, found in zip((3600, 60, 1), match.groups(), strict=True)) if match else 0
     )
-    total = 3600 * float(hours or 0) + 60 * float(minutes or 0) + float(rest or 0)
     if total <= 0:
         raise OptionError(f"--time is {text!r}; expected a time such as 10m, 90s or 1h30m.")
     return total

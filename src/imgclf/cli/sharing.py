@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from ..errors import OptionError
 from .answers import Trust
+from .preparing import written_report
 from .terminal import ModelArgument, app, open_model, quiet_import
 
 
@@ -24,21 +24,12 @@ def report(
     with quiet_import():
         from .. import health
         from ..jobs import read_config
-        from ..report import write_report
         from ..runs import TrainingRun
 
     job, done = read_config(run), TrainingRun.load(run, trust=trust)
     found = health.check({name: spec.open() for name, spec in job.parts.items()}) if check else None
     parts = job.load()
-    written = write_report(
-        out or run / "report.html",
-        done,
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.test,
-        health=found,
-        command=f"imgclf train --config {shlex.quote(str(run / 'config.json'))}",
-    )
+    written = written_report(run, done, parts, found, out)
     print(f"written to {written}")
 
 

@@ -138,17 +138,27 @@ def open_model(path: Path, *, trust: bool = False) -> Classifier:
     """The classifier of a ``.keras`` file, or of a run's folder.
 
     Raises:
-        RunError: a folder that is no run's.
+        RunError: as :func:`model_file`.
         ModelFileError: a file that cannot be opened.
+    """
+    file = model_file(path)
+    with quiet_import():
+        from ..classifier import Classifier
+
+    return Classifier.load(file, trust=trust)
+
+
+def model_file(path: Path) -> Path:
+    """The ``.keras`` file that *path* is, or that is in the run's folder.
+
+    Raises:
+        RunError: a folder that is no run's.
     """
     if path.is_dir() and not (path / "best.keras").exists():
         near = Path("runs") / path.name
         hint = f" Did you mean {str(near)!r}?" if (near / "best.keras").exists() else ""
         raise RunError(f"'{path}' is no run's folder: it has no best.keras. Give a run, or a .keras file.{hint}")
-    with quiet_import():
-        from ..classifier import Classifier
-
-    return Classifier.load(path / "best.keras" if path.is_dir() else path, trust=trust)
+    return path / "best.keras" if path.is_dir() else path
 
 
 @contextlib.contextmanager

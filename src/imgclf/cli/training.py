@@ -10,7 +10,7 @@ import typer
 
 from ..errors import FileError
 from ..interrupts import RunStopped
-from .preparing import Asked, Prepared, asked_of, chosen, repeated, run_folder, seconds
+from .preparing import Asked, Prepared, asked_of, chosen, repeated, run_folder, seconds, written_report
 from .terminal import NOT_ALL, app, complain, quiet_import, say
 
 if TYPE_CHECKING:
@@ -191,8 +191,6 @@ def script(job: Job) -> str:
 
 def _told(run: TrainingRun, prepared: Prepared, parts: Parts, folder: Path) -> None:
     """Say what came of it, and what to type next."""
-    from ..report import write_report
-
     name, judged = parts.judged
     said = run.classifier.evaluate(judged)
     low, high = said.accuracy_interval
@@ -201,15 +199,7 @@ def _told(run: TrainingRun, prepared: Prepared, parts: Parts, folder: Path) -> N
             f"ended after epoch {run.epochs} of {prepared.job.trainer.epochs}: early, or at the time limit, from which "
             "the same command goes on"
         )
-    report = write_report(
-        folder / "report.html",
-        run,
-        train=parts.train,
-        validation=parts.validation,
-        test=parts.test,
-        health=prepared.health,
-        command=f"imgclf train --config {shlex.quote(str(folder / 'config.json'))}",
-    )
+    report = written_report(folder, run, parts, prepared.health)
     chosen_by = " (which also chose the epoch: a little too good)" if name == "validation" else ""
     print(f"accuracy {said.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, ", end="")
     print(f"on {len(judged):,} {name} pictures{chosen_by}")

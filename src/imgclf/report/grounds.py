@@ -101,7 +101,7 @@ def _leaks(subject: Subject, lead: Part, train: Dataset | None) -> Iterator[Grou
     if recorded is not None and train.fingerprint != recorded:
         said = "The training pictures given are not those of the run: one of them, a label or a key differs."
         yield Ground("unknown", Sentence(said))
-    if count := shared(train, lead.dataset):
+    if count := int(shared(train, lead.dataset).sum()):
         said = f"{pictures(count)} of these were trained on: they are equal to a training picture, pixel by pixel."
         yield Ground("against", Sentence(said))
     else:

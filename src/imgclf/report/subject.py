@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _backend
 from ..augmentation import Augmentation
@@ -153,10 +154,10 @@ def matched(dataset: Dataset | None, classifier: Classifier) -> Dataset | None:
     return dataset.with_class_names(classifier.class_names)
 
 
-def shared(one: Dataset, other: Dataset) -> int:
-    """How many pictures of *other* are equal to one of *one*, pixel by pixel."""
+def shared(one: Dataset, other: Dataset) -> npt.NDArray[np.bool_]:
+    """``(m,)`` which pictures of *other* are equal to one of *one*, pixel by pixel."""
     seen = {_digest(one, position) for position in range(len(one))}
-    return sum(_digest(other, position) in seen for position in range(len(other)))
+    return np.array([_digest(other, position) in seen for position in range(len(other))], dtype=np.bool_)
 
 
 def _digest(dataset: Dataset, position: int) -> bytes:

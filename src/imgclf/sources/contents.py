@@ -14,7 +14,8 @@ from ..errors import DatasetError
 from ..images import IMAGE_SUFFIXES
 from .names import is_hidden, natural
 from .paths import check_there, printable
-from .unpacking import names_in_archive, place_of
+from .unpacking import is_there, names_in_archive, place_of
+from .zip_members import is_zip
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,16 @@ class Contents:
         return [name for name in self.names if name.lower().endswith(IMAGE_SUFFIXES)]
 
     @property
+    def loose(self) -> list[str]:
+        """The pictures at the top."""
+        return [name for name in self.pictures if "/" not in name]
+
+    @property
+    def filled(self) -> set[str]:
+        """The folders at the top with pictures in them."""
+        return {name.partition("/")[0] for name in self.pictures if "/" in name}
+
+    @property
     def only_folder(self) -> str | None:
         """The folder at the top that nothing stands beside."""
         return self.folders[0] if len(self.folders) == 1 and not self.files else None
@@ -64,7 +75,7 @@ def contents_of(path: Path) -> Contents:
     if (inside := names_in_archive(path)) is not None:
         return Contents(tuple(inside))
     real = path
-    if not _exists(path) and any(_is_file(parent) for parent in path.parents):  # an archive in an archive
+    if not is_there(path) and any(map(is_zip, path.parents)):  # an archive in an archive
         try:
             real = place_of(path, "folder").path
         except DatasetError:
@@ -89,17 +100,3 @@ def _some(folder: Path) -> list[str]:
         return [printable(name) for name in os.listdir(folder)[:1000] if not is_hidden(name)]  # noqa: PTH208
     except OSError:
         return []
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False

@@ -51,7 +51,7 @@ def place_of(given: Path, wanted: Wanted) -> Place:
         DatasetError: the archive is damaged, encrypted, or would do harm; nothing in it is meant, or several things.
         FileError: it cannot be unpacked into the cache folder: no room, no permission.
     """
-    archive = next((path for path in (given, *given.parents) if _is_there(path)), None)
+    archive = next((path for path in (given, *given.parents) if is_there(path)), None)
     if archive is None or not is_zip(archive):
         return Place(given, given)
     return _in_archive(archive, given.relative_to(archive).parts, wanted)
@@ -65,7 +65,7 @@ def names_in_archive(path: Path) -> list[str] | None:
     Raises:
         DatasetError: the archive is damaged, encrypted, or would do harm.
     """
-    archive = next((parent for parent in (path, *path.parents) if _is_there(parent)), None)
+    archive = next((parent for parent in (path, *path.parents) if is_there(parent)), None)
     if archive is None or not is_zip(archive):
         return None
     with _opened(archive, archive, _Bounds(most_unpacked(archive.stat().st_size))) as members:
@@ -243,7 +243,8 @@ def _opened(archive: Path, shown: Path, bounds: _Bounds) -> Iterator[Zip]:
         yield Zip(file, shown, bounds.left)
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Whether something lies at *path*; not where it cannot be one."""
     try:
         return path.exists()
     except (OSError, ValueError):
